@@ -1,0 +1,85 @@
+//! The low watermark: the last transaction up to which all are in the target, and the position after it.
+
+use crate::changelog::Record;
+use std::collections::VecDeque;
+use tidegate_model::{Checkpoint, Cursor, Result, Seq};
+
+pub(crate) struct LowWatermark {
+    seq: Seq,
+    cursor: Box<dyn Cursor>,
+    /// Read and not all done, in the log's order; idle marks between them.
+    pending: VecDeque<Pending>,
+    last_read: Seq,
+    moved: bool,
+}
+
+struct Pending {
+    record: Record,
+    /// A transaction's number; idle marks carry the number before them and are always done.
+    idle: bool,
+    done: bool,
+}
+
+impl LowWatermark {
+    pub(crate) fn new(seq: Seq, cursor: Box<dyn Cursor>) -> Self {
+        Self { seq, cursor, pending: VecDeque::new(), last_read: seq, moved: false }
+    }
+
+    /// The last transaction that was read from the log.
+    pub(crate) fn last_read(&self) -> Seq {
+        self.last_read
+    }
+
+    /// Transactions that were read and are not below the watermark yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { seq: self.seq, position: self.cursor.position() }
+    }
+
+    /// Whether the watermark is ahead of what [`LowWatermark::stored`] saw.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.moved
+    }
+
+    pub(crate) fn stored(&mut self) {
+        self.moved = false;
+    }
+
+    pub(crate) fn read(&mut self, record: &Record) {
+        assert_eq!(record.seq, self.last_read.next(), "the log is read in order");
+        self.last_read = record.seq;
+        self.pending.push_back(Pending { record: record.clone(), idle: false, done: false });
+    }
+
+    pub(crate) fn idle(&mut self, record: &Record) -> Result<()> {
+        self.pending.push_back(Pending { record: record.clone(), idle: true, done: true });
+        self.advance()
+    }
+
+    pub(crate) fn done(&mut self, seq: Seq) -> Result<()> {
+        // Transactions are dense, so the place is at most the distance from the front; idle marks only add to it.
+        let first = self.pending.front().map_or(seq.0, |front| front.record.seq.0);
+        let mut at = seq.0.saturating_sub(first) as usize;
+        while self.pending.get(at).is_some_and(|entry| entry.idle || entry.record.seq < seq) {
+            at += 1;
+        }
+        let entry = self.pending.get_mut(at).filter(|entry| entry.record.seq == seq);
+        entry.expect("only what was read can be done").done = true;
+        self.advance()
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        while self.pending.front().is_some_and(|front| front.done) {
+            let entry = self.pending.pop_front().expect("looked at just now");
+            self.cursor.advance(entry.record.mark())?;
+            self.moved = true;
+            if !entry.idle {
+                self.seq = entry.record.seq;
+            }
+        }
+        Ok(())
+    }
+}

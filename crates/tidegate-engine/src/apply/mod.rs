@@ -1,0 +1,343 @@
+//! Applying the log: read, schedule, write in lanes, move the checkpoint.
+
+mod lane;
+mod low;
+mod schedule;
+
+use crate::changelog::{ChangeLog, Reader, Record, RecordKind};
+use crate::progress::Progress;
+use crate::retry::Backoff;
+use lane::{Done, Job, Work};
+use low::LowWatermark;
+use schedule::{Placement, Schedule};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tidegate_model::{
+    Code, ConflictKey, Cursor, Error, Footprint, FootprintReader, LaneCheckpoint, Mode, Result, Seq, SeqSet, Target,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use schedule::LANES_MAX;
+
+/// A batch is closed at so many rows, whichever of the limits comes first.
+const BATCH_ROWS: u64 = 4_000;
+const BATCH_BYTES: usize = 2 << 20;
+/// No more transactions than this are read ahead of the low watermark: it bounds memory, and the done-sets that the
+/// lanes store, when one lane is held up.
+const PENDING_MAX: usize = 200_000;
+/// Where nothing selected happens, the position in the target still moves every so often, so that the source may
+/// remove its log.
+const IDLE_CHECKPOINT: Duration = Duration::from_secs(10);
+
+/// Where applying begins: what the target said.
+pub(crate) struct Start {
+    pub(crate) reader: Reader,
+    /// Folds from the low watermark's position on.
+    pub(crate) cursor: Box<dyn Cursor>,
+    pub(crate) low: Seq,
+    /// Transactions above `low` that are in the target already.
+    pub(crate) applied: SeqSet,
+    /// Version and done-set of each lane in use.
+    pub(crate) lanes: Vec<(u64, SeqSet)>,
+}
+
+/// Shared with the rest of the link while applying runs.
+pub(crate) struct Context {
+    pub(crate) target: Arc<dyn Target>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) log: ChangeLog,
+    /// Up to here (inclusive) the target may be ahead of the log.
+    pub(crate) overlap_until: Seq,
+    pub(crate) retry_window: Duration,
+    pub(crate) stop: CancellationToken,
+}
+
+struct Lane {
+    jobs: mpsc::Sender<Job>,
+    version: u64,
+    done: SeqSet,
+    busy: Option<Held>,
+    /// The batch that is being filled.
+    open: Held,
+}
+
+/// Transactions and the conflict keys they hold.
+#[derive(Default)]
+struct Held {
+    records: Vec<Record>,
+    keys: Vec<ConflictKey>,
+    rows: u64,
+    bytes: usize,
+}
+
+impl Held {
+    fn is_full(&self) -> bool {
+        self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+}
+
+struct Apply {
+    context: Context,
+    reader: Reader,
+    footprints: Box<dyn FootprintReader>,
+    schedule: Schedule,
+    lanes: Vec<Lane>,
+    low: LowWatermark,
+    applied: SeqSet,
+    /// Read but not placed: it conflicts with more than one lane, or its lane is full, or it needs all lanes empty.
+    stalled: Option<(Record, Vec<ConflictKey>)>,
+    /// Before a big transaction's first piece.
+    big: Option<Reader>,
+    preferred: usize,
+    checkpoint_written: Instant,
+}
+
+/// Applies until `stop`, then ends at a commit of every lane; or until an error that does not pass by itself.
+pub(crate) async fn run(context: Context, start: Start) -> Result<()> {
+    let (done_sender, mut done) = mpsc::channel(start.lanes.len().max(1));
+    let mut tasks = JoinSet::new();
+    let mut lanes = Vec::new();
+    for (number, (version, done_set)) in start.lanes.into_iter().enumerate() {
+        let writer = context.target.writer(number as u16).await?;
+        let (jobs, queue) = mpsc::channel(1);
+        let retries = Backoff::new(context.retry_window);
+        tasks.spawn(lane::run(number, writer, queue, done_sender.clone(), retries));
+        lanes.push(Lane { jobs, version, done: done_set, busy: None, open: Held::default() });
+    }
+    let mut apply = Apply {
+        footprints: context.target.footprints(),
+        context,
+        reader: start.reader,
+        schedule: Schedule::default(),
+        lanes,
+        low: LowWatermark::new(start.low, start.cursor),
+        applied: start.applied,
+        stalled: None,
+        big: None,
+        preferred: 0,
+        checkpoint_written: Instant::now(),
+    };
+    let outcome = apply.drive(&mut done).await;
+    drop(apply);
+    while tasks.join_next().await.is_some() {}
+    outcome
+}
+
+impl Apply {
+    async fn drive(&mut self, done: &mut mpsc::Receiver<Done>) -> Result<()> {
+        loop {
+            let stopping = self.context.stop.is_cancelled();
+            if !stopping {
+                self.fill()?;
+            }
+            self.dispatch(stopping).await?;
+            let idle = self.lanes.iter().all(|lane| lane.busy.is_none());
+            if stopping && idle {
+                return Ok(());
+            }
+            let blocked = self.stalled.is_some() || self.big.is_some() || self.low.pending() >= PENDING_MAX;
+            tokio::select! {
+                biased;
+                Some(finished) = done.recv() => self.finish(finished)?,
+                () = self.reader.grown(), if !blocked && !stopping => {}
+                () = self.context.stop.cancelled(), if !stopping => {}
+                () = tokio::time::sleep(IDLE_CHECKPOINT), if idle => {}
+            }
+            while let Ok(finished) = done.try_recv() {
+                self.finish(finished)?;
+            }
+        }
+    }
+
+    /// Reads and places transactions until the log has no more, or one must wait.
+    fn fill(&mut self) -> Result<()> {
+        if let Some((record, keys)) = self.stalled.take()
+            && !self.place(record, keys)
+        {
+            return Ok(());
+        }
+        while self.big.is_none() && self.low.pending() < PENDING_MAX {
+            let before = self.reader.clone();
+            let Some(record) = self.reader.try_next()? else { return Ok(()) };
+            match record.kind {
+                RecordKind::Idle => self.low.idle(&record)?,
+                RecordKind::Piece if self.applied.contains(self.low.last_read().next()) => self.skip_big()?,
+                RecordKind::Piece => self.big = Some(before),
+                RecordKind::End => return Err(Error::new(Code::Internal, "the end of a big transaction has no beginning")),
+                RecordKind::Transaction if self.applied.contains(record.seq) => {
+                    self.low.read(&record);
+                    self.low.done(record.seq)?;
+                }
+                RecordKind::Transaction => {
+                    self.low.read(&record);
+                    if !self.place(record, Vec::new()) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A big transaction that the target already has.
+    fn skip_big(&mut self) -> Result<()> {
+        loop {
+            match self.reader.try_next()? {
+                Some(record) if record.kind == RecordKind::Piece => {}
+                Some(record) => {
+                    self.low.read(&record);
+                    return self.low.done(record.seq);
+                }
+                None => return Err(Error::new(Code::Internal, "a big transaction has no end")),
+            }
+        }
+    }
+
+    /// Gives the transaction to a lane; keeps it as `stalled` and answers `false` if that is not possible now.
+    fn place(&mut self, record: Record, mut keys: Vec<ConflictKey>) -> bool {
+        if keys.is_empty() {
+            match self.footprints.read(record.data(), &mut keys) {
+                Ok(Footprint::Rows) => {}
+                // Errors wait too: everything before them is to be written first.
+                Ok(Footprint::Schema) | Err(_) => {
+                    self.stalled = Some((record, Vec::new()));
+                    return false;
+                }
+            }
+        }
+        let lane = match self.schedule.place(&keys) {
+            Placement::Lane(lane) => Some(lane).filter(|lane| !self.lanes[*lane].open.is_full()),
+            Placement::Anywhere => self.free_lane(),
+            Placement::Wait => None,
+        };
+        let Some(number) = lane else {
+            self.stalled = Some((record, keys));
+            return false;
+        };
+        self.schedule.hold(number, &keys);
+        let open = &mut self.lanes[number].open;
+        open.rows += u64::from(record.rows.max(1));
+        open.bytes += record.data().len();
+        open.keys.append(&mut keys);
+        open.records.push(record);
+        true
+    }
+
+    /// The lane to fill when any will do: the one being filled until its batch is full, so that its numbers stay
+    /// contiguous; but a lane that is idle rather than one that is busy.
+    fn free_lane(&mut self) -> Option<usize> {
+        let lanes = &self.lanes;
+        let usable = |lane: &Lane| !lane.open.is_full();
+        let idle = |lane: &Lane| lane.busy.is_none() && usable(lane);
+        if !idle(&lanes[self.preferred]) {
+            let better = lanes.iter().position(idle).or_else(|| lanes.iter().position(usable));
+            self.preferred = better?;
+        }
+        Some(self.preferred)
+    }
+
+    /// Starts every idle lane that has something to write, and what needs all lanes empty once they are.
+    async fn dispatch(&mut self, stopping: bool) -> Result<()> {
+        if !stopping {
+            for number in 0..self.lanes.len() {
+                let lane = &mut self.lanes[number];
+                if lane.busy.is_none() && !lane.open.records.is_empty() {
+                    let held = std::mem::take(&mut lane.open);
+                    self.start_batch(number, held).await?;
+                }
+            }
+        }
+        if stopping || self.lanes.iter().any(|lane| lane.busy.is_some()) {
+            return Ok(());
+        }
+        if let Some(reader) = self.big.take() {
+            return self.start_alone(Work::Big { start: Box::new(reader), after: None }).await;
+        }
+        if let Some((record, keys)) = self.stalled.take() {
+            let mut again = Vec::new();
+            match self.footprints.read(record.data(), &mut again)? {
+                Footprint::Schema => return self.start_alone(Work::Schema(record)).await,
+                Footprint::Rows => self.stalled = Some((record, keys)),
+            }
+        }
+        if self.low.has_moved() && self.checkpoint_written.elapsed() >= IDLE_CHECKPOINT {
+            return self.start_alone(Work::Idle).await;
+        }
+        Ok(())
+    }
+
+    async fn start_batch(&mut self, number: usize, held: Held) -> Result<()> {
+        let records = held.records.clone();
+        for record in &records {
+            self.lanes[number].done.insert(record.seq);
+        }
+        let mode = self.mode(records.first().map_or(Seq(0), |record| record.seq));
+        self.lanes[number].busy = Some(held);
+        self.send(number, Work::Batch(records), mode).await
+    }
+
+    /// Everything before is done: this one is all there is.
+    async fn start_alone(&mut self, work: Work) -> Result<()> {
+        let mode = match &work {
+            Work::Schema(record) => {
+                self.lanes[0].done.insert(record.seq);
+                self.mode(record.seq)
+            }
+            Work::Big { .. } => {
+                let seq = self.low.last_read().next();
+                self.lanes[0].done.insert(seq);
+                self.mode(seq)
+            }
+            Work::Batch(_) | Work::Idle => Mode::Exact,
+        };
+        self.lanes[0].busy = Some(Held::default());
+        self.send(0, work, mode).await
+    }
+
+    async fn send(&mut self, number: usize, work: Work, mode: Mode) -> Result<()> {
+        let low = self.low.checkpoint();
+        let lane = &mut self.lanes[number];
+        lane.version += 1;
+        lane.done.prune(low.seq);
+        let checkpoint =
+            LaneCheckpoint { lane: number as u16, version: lane.version, low, done: lane.done.clone() };
+        self.low.stored();
+        self.checkpoint_written = Instant::now();
+        let sent = lane.jobs.send(Job { work, checkpoint, mode }).await;
+        sent.map_err(|_| Error::new(Code::Internal, "a lane has ended"))
+    }
+
+    fn mode(&self, seq: Seq) -> Mode {
+        if seq > self.context.overlap_until { Mode::Exact } else { Mode::Overlap }
+    }
+
+    fn finish(&mut self, finished: Done) -> Result<()> {
+        let (work, stored) = finished.outcome?;
+        let held = self.lanes[finished.lane].busy.take().unwrap_or_default();
+        self.schedule.release(finished.lane, &held.keys);
+        match work {
+            Work::Batch(_) => {
+                for record in &held.records {
+                    self.low.done(record.seq)?;
+                }
+                self.context.progress.applied(&held.records);
+            }
+            Work::Schema(record) => {
+                self.low.done(record.seq)?;
+                self.context.progress.applied(&[record]);
+            }
+            Work::Big { after, .. } => {
+                let (reader, record) = *after.ok_or_else(|| Error::new(Code::Internal, "a lane lost its reader"))?;
+                self.reader = reader;
+                self.low.read(&record);
+                self.low.done(record.seq)?;
+                self.context.progress.applied(&[record]);
+            }
+            Work::Idle => {}
+        }
+        self.context.progress.moved(self.low.checkpoint());
+        self.context.log.remove_up_to(stored)
+    }
+}

@@ -1,0 +1,12 @@
+//! The data plane: copy, capture, change log, apply. It moves bytes between a source and a target that it knows by
+//! their traits only: no driver, no query language.
+
+pub mod changelog;
+mod apply;
+mod capture;
+mod copy;
+pub mod link;
+pub mod progress;
+mod retry;
+
+pub use apply::LANES_MAX;

@@ -1,0 +1,323 @@
+//! One link's run: first start, resume, retry and fail-over are one path. Read the target's state, decide, go on.
+
+use crate::changelog::{ChangeLog, LogEnd, Writer};
+use crate::progress::{Progress, Step};
+use crate::{apply, capture, copy};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_model::{
+    Code, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position, Result, Selection, Seq, SeqSet, Source,
+    Stage, Target,
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// So often the copy begins anew by itself because a schema change came in its way.
+const COPY_ATTEMPTS: u32 = 5;
+
+/// How a link is to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub instance: InstanceName,
+    pub selection: Selection,
+    /// The link's own folder: its change log and its lock.
+    pub folder: PathBuf,
+    /// Writing connections, 1 to [`apply::LANES_MAX`].
+    pub lanes: u16,
+    /// Tables copied at the same time.
+    pub copy_workers: usize,
+    /// Capture waits when the change log is so large.
+    pub log_bytes_max: u64,
+    /// How long something that may pass by itself is tried again.
+    pub retry_window: Duration,
+    /// End once everything is applied that the source had committed when the copy was done.
+    pub until_caught_up: bool,
+}
+
+/// How a run ended without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Stopped,
+    CaughtUp,
+}
+
+/// Runs the link until `stop`, until it has caught up if asked so, or until an error that needs a person.
+pub async fn run(
+    source: Arc<dyn Source>,
+    target: Arc<dyn Target>,
+    options: Options,
+    progress: Arc<Progress>,
+    stop: CancellationToken,
+) -> Result<Outcome> {
+    let _lock = lock(&options.folder)?;
+    for _ in 1..COPY_ATTEMPTS {
+        let link = Link::new(&source, &target, &options, &progress, &stop);
+        match link.run().await {
+            Err(error) if error.code() == Code::SchemaChangedWhileCopying => {
+                tracing::info!(%error, "the copy begins anew");
+                target.reset().await?;
+            }
+            ended => return ended,
+        }
+    }
+    Link::new(&source, &target, &options, &progress, &stop).run().await
+}
+
+struct Link {
+    source: Arc<dyn Source>,
+    target: Arc<dyn Target>,
+    options: Options,
+    selection: Arc<Selection>,
+    progress: Arc<Progress>,
+    /// Ends this run's tasks: when the caller stops the link, or when one of them has failed.
+    stop: CancellationToken,
+}
+
+impl Link {
+    fn new(
+        source: &Arc<dyn Source>,
+        target: &Arc<dyn Target>,
+        options: &Options,
+        progress: &Arc<Progress>,
+        stop: &CancellationToken,
+    ) -> Self {
+        Self {
+            source: source.clone(),
+            target: target.clone(),
+            selection: Arc::new(options.selection.clone()),
+            options: options.clone(),
+            progress: progress.clone(),
+            stop: stop.child_token(),
+        }
+    }
+
+    async fn run(&self) -> Result<Outcome> {
+        self.progress.enter(Step::Preparing);
+        self.check().await?;
+        self.target.prepare().await?;
+        let state = match self.target.state().await? {
+            Some(state) => self.resume(state)?,
+            None => self.begin().await?,
+        };
+        let (log, writer) = self.open_log(&state)?;
+        self.progress.published(writer.end());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(capture::run(self.capture_context(&log), writer));
+        let work = self.work(state, log);
+        tokio::pin!(work);
+        let outcome = tokio::select! {
+            outcome = &mut work => outcome,
+            Some(ended) = tasks.join_next() => match ended {
+                Ok(Ok(())) => {
+                    // Capture ends by itself only when the link is stopped: the rest ends at its next commit.
+                    self.stop.cancel();
+                    work.await
+                }
+                Ok(Err(error)) => {
+                    self.stop.cancel();
+                    work.await.and(Err(error))
+                }
+                Err(_) => Err(Error::new(Code::Internal, "the capture task panicked")),
+            },
+        };
+        self.stop.cancel();
+        while let Some(ended) = tasks.join_next().await {
+            let captured = ended.unwrap_or_else(|_| Err(Error::new(Code::Internal, "the capture task panicked")));
+            if outcome.is_ok() {
+                captured?;
+            }
+        }
+        outcome
+    }
+
+    async fn check(&self) -> Result<()> {
+        self.source.check().await.map_err(|e| e.context("source"))?;
+        self.target.check().await.map_err(|e| e.context("target"))?;
+        Ok(())
+    }
+
+    fn resume(&self, state: LinkState) -> Result<LinkState> {
+        let now = self.selection.fingerprint();
+        if state.selection != now {
+            let what = format!("it was begun with {}, now it is {now}", state.selection);
+            return Err(Error::new(Code::SelectionChanged, what));
+        }
+        Ok(state)
+    }
+
+    async fn begin(&self) -> Result<LinkState> {
+        let start = self.source.position().await?;
+        if self.source.tables(&self.selection).await?.is_empty() {
+            return Err(Error::new(Code::NothingSelected, self.selection.fingerprint()));
+        }
+        let low = tidegate_model::Checkpoint { seq: Seq(0), position: start.clone() };
+        let lane = |lane| LaneCheckpoint { lane, version: 0, low: low.clone(), done: SeqSet::default() };
+        let state = LinkState {
+            phase: Phase::Copying,
+            start,
+            source: self.source.identity().await?,
+            selection: self.selection.fingerprint(),
+            lanes: (0..apply::LANES_MAX as u16).map(lane).collect(),
+            copied: Vec::new(),
+        };
+        self.target.begin(&state).await?;
+        Ok(state)
+    }
+
+    /// The log as it was left, unless the target is ahead of it or it was lost: then it is begun anew at the target's
+    /// checkpoint, and the source is asked once more for what follows.
+    fn open_log(&self, state: &LinkState) -> Result<(ChangeLog, Writer)> {
+        let folder = self.options.folder.join("log");
+        let make_cursor = |position: &Position| self.source.cursor(position);
+        let low = low_of(state);
+        if let Some((log, writer)) = ChangeLog::open(&folder, &make_cursor)? {
+            let fresh = matches!(state.phase, Phase::Copying) && state.copied.is_empty() && writer.end().seq == Seq(0);
+            if writer.end().seq >= low.seq && log.first_seq().0 <= low.seq.0 + 1 && !fresh {
+                return Ok((log, writer));
+            }
+        }
+        let low = low.clone();
+        ChangeLog::create(&folder, &LogEnd { seq: low.seq, position: low.position }, &make_cursor)
+    }
+
+    fn capture_context(&self, log: &ChangeLog) -> capture::Context {
+        capture::Context {
+            source: self.source.clone(),
+            selection: self.selection.clone(),
+            log: log.clone(),
+            log_bytes_max: self.options.log_bytes_max,
+            progress: self.progress.clone(),
+            retry_window: self.options.retry_window,
+            stop: self.stop.clone(),
+        }
+    }
+
+    /// Everything but capture.
+    async fn work(&self, state: LinkState, log: ChangeLog) -> Result<Outcome> {
+        let until = match state.phase {
+            Phase::CatchingUp { until } => until,
+            Phase::Copying => match self.copy(&state).await? {
+                Some(until) => until,
+                None => return Ok(Outcome::Stopped),
+            },
+        };
+        self.target.learn(&self.selection).await?;
+        let low = low_of(&state);
+        self.progress.moved(low.clone());
+        self.progress.enter(if low.seq >= until { Step::Streaming } else { Step::CatchingUp });
+        let context = apply::Context {
+            target: self.target.clone(),
+            progress: self.progress.clone(),
+            log: log.clone(),
+            overlap_until: until,
+            retry_window: self.options.retry_window,
+            stop: self.stop.clone(),
+        };
+        let start = self.apply_start(&state, &log)?;
+        let applying = apply::run(context, start);
+        tokio::pin!(applying);
+        tokio::select! {
+            ended = &mut applying => return ended.map(|()| Outcome::Stopped),
+            watched = self.watch(until) => watched?,
+        }
+        self.stop.cancel();
+        applying.await.map(|()| Outcome::CaughtUp)
+    }
+
+    fn apply_start(&self, state: &LinkState, log: &ChangeLog) -> Result<apply::Start> {
+        let low = low_of(state);
+        let mut applied = SeqSet::default();
+        for lane in &state.lanes {
+            applied.union(&lane.done);
+        }
+        applied.prune(low.seq);
+        let lanes = state.lanes.iter().take(usize::from(self.options.lanes));
+        Ok(apply::Start {
+            reader: log.reader(low.seq.next())?,
+            cursor: self.source.cursor(&low.position)?,
+            low: low.seq,
+            applied,
+            lanes: lanes.map(|lane| (lane.version, lane.done.clone())).collect(),
+        })
+    }
+
+    /// Copies everything; answers the end of the overlap, or `None` if it was stopped.
+    async fn copy(&self, state: &LinkState) -> Result<Option<Seq>> {
+        let tables = self.source.tables(&self.selection).await?;
+        let definitions = self.source.definitions(&self.selection).await?;
+        let (first, later): (Vec<_>, Vec<_>) = definitions.into_iter().partition(|one| one.stage <= Stage::Table);
+        self.progress.notice(self.target.define(&first, &self.selection).await?);
+        self.target.learn(&self.selection).await?;
+        self.progress.enter(Step::Copying);
+        let context = copy::Context {
+            source: self.source.clone(),
+            target: self.target.clone(),
+            selection: self.selection.clone(),
+            progress: self.progress.clone(),
+            retry_window: self.options.retry_window,
+            stop: self.stop.clone(),
+        };
+        if !copy::run(&context, tables, state.copied.clone(), self.options.copy_workers).await? {
+            return Ok(None);
+        }
+        self.progress.notice(self.target.define(&later, &self.selection).await?);
+        let Some(until) = self.captured_up_to(&self.source.position().await?).await? else { return Ok(None) };
+        self.target.enter(Phase::CatchingUp { until }).await?;
+        Ok(Some(until))
+    }
+
+    /// Waits until the change log covers `position`; answers its last transaction then, or `None` if stopped.
+    async fn captured_up_to(&self, position: &Position) -> Result<Option<Seq>> {
+        let mut captured = self.progress.captured();
+        loop {
+            let end = captured.borrow_and_update().clone();
+            if self.source.cursor(&end.position)?.covers(position)? {
+                return Ok(Some(end.seq));
+            }
+            tokio::select! {
+                changed = captured.changed() => changed.map_err(|_| Error::new(Code::Internal, "no progress"))?,
+                () = self.stop.cancelled() => return Ok(None),
+            }
+        }
+    }
+
+    /// Ends when the link has caught up and was asked to end then.
+    async fn watch(&self, until: Seq) -> Result<()> {
+        let mut applied = self.progress.applied_up_to();
+        while applied.borrow_and_update().seq < until {
+            applied.changed().await.map_err(|_| Error::new(Code::Internal, "no progress"))?;
+        }
+        self.progress.enter(Step::Streaming);
+        if !self.options.until_caught_up {
+            std::future::pending::<()>().await;
+        }
+        let goal = self.source.position().await?;
+        let Some(seq) = self.captured_up_to(&goal).await? else { return Ok(()) };
+        while applied.borrow_and_update().seq < seq {
+            applied.changed().await.map_err(|_| Error::new(Code::Internal, "no progress"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The highest low watermark that any lane stored: each was true when it was written.
+fn low_of(state: &LinkState) -> tidegate_model::Checkpoint {
+    let highest = state.lanes.iter().map(|lane| &lane.low).max_by_key(|low| low.seq);
+    highest.cloned().unwrap_or(tidegate_model::Checkpoint { seq: Seq(0), position: state.start.clone() })
+}
+
+/// One process a link: held while the file is open.
+fn lock(folder: &Path) -> Result<File> {
+    let io = |e: std::io::Error| Error::new(Code::ChangeLogIo, format!("lock {}: {e}", folder.display())).with_source(e);
+    std::fs::create_dir_all(folder).map_err(io)?;
+    let file = File::options().create(true).append(true).open(folder.join("lock")).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(Error::new(Code::LinkInUse, format!("{} is locked", folder.display())))
+        }
+        Err(std::fs::TryLockError::Error(e)) => Err(io(e)),
+    }
+}

@@ -1,0 +1,30 @@
+//! The vocabulary and the contracts of Tidegate.
+//!
+//! Everything that the engine and an adapter (MySQL, …) say to each other is defined here: names, positions,
+//! transaction numbers, checkpoints, errors, and the traits of a source and a target. No I/O, no driver, no
+//! runtime: the standard library alone, so that adapters and engine can be built side by side.
+
+mod checkpoint;
+mod error;
+mod name;
+mod position;
+mod selection;
+mod source;
+mod target;
+
+pub use checkpoint::{Checkpoint, LaneCheckpoint, SeqSet};
+pub use error::{Code, Error, Result, Retry};
+pub use name::{InstanceName, TableName};
+pub use position::{Position, Seq};
+pub use selection::{Pattern, Selection};
+pub use source::{Capture, CaptureSink, Chunk, Commit, Cursor, Definition, Source, Stage, Table, TableReader};
+pub use target::{
+    ConflictKey, CopyProgress, Footprint, FootprintReader, LinkState, Loader, Mode, Phase, Target, Transaction,
+    Writer,
+};
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// A boxed future: what the traits' methods answer, because `async fn` in a trait cannot be called through `dyn`.
+pub type Fut<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;

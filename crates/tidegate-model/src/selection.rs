@@ -1,0 +1,233 @@
+use crate::TableName;
+use std::collections::BTreeMap;
+
+/// `database.table` with `*` and `?` in either part; `\` takes the next character as it is. A part may be in
+/// back-ticks, so that a dot in a name is possible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    text: String,
+    database: Vec<Piece>,
+    table: Vec<Piece>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece {
+    One(char),
+    Any,
+    Many,
+}
+
+impl Pattern {
+    /// Reads `shop.*`, `shop.order_?`, `` `odd.name`.t ``. Errors say what is wrong and how it should look.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let parts = split(text).map_err(|why| format!("pattern '{text}': {why}; write database.table, as in shop.*"))?;
+        let [database, table] = <[Vec<Piece>; 2]>::try_from(parts)
+            .map_err(|_| format!("pattern '{text}' has no table part; write database.table, as in shop.*"))?;
+        if database.is_empty() || table.is_empty() {
+            return Err(format!("pattern '{text}' has an empty part; write database.table, as in shop.*"));
+        }
+        Ok(Self { text: text.to_owned(), database, table })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn matches(&self, database: &str, table: &str) -> bool {
+        fits(&self.database, database) && fits(&self.table, table)
+    }
+
+    fn may_match_in(&self, database: &str) -> bool {
+        fits(&self.database, database)
+    }
+
+    fn covers(&self, database: &str) -> bool {
+        fits(&self.database, database) && self.table == [Piece::Many]
+    }
+
+    fn literal(&self) -> Option<TableName> {
+        let plain = |pieces: &[Piece]| {
+            pieces.iter().map(|piece| if let Piece::One(c) = piece { Some(*c) } else { None }).collect::<Option<String>>()
+        };
+        Some(TableName { database: plain(&self.database)?, table: plain(&self.table)? })
+    }
+}
+
+fn split(text: &str) -> Result<Vec<Vec<Piece>>, &'static str> {
+    let mut parts = vec![Vec::new()];
+    let mut quoted = false;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        let part = parts.last_mut().expect("there is always one part");
+        match c {
+            '`' => quoted = !quoted,
+            '\\' => part.push(Piece::One(chars.next().ok_or("it ends in a backslash")?)),
+            '.' if !quoted => parts.push(Vec::new()),
+            '*' if !quoted => part.push(Piece::Many),
+            '?' if !quoted => part.push(Piece::Any),
+            other => part.push(Piece::One(other)),
+        }
+    }
+    if quoted { Err("a back-tick is not closed") } else { Ok(parts) }
+}
+
+fn fits(pieces: &[Piece], name: &str) -> bool {
+    let name: Vec<char> = name.chars().collect();
+    let (mut at, mut read) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while read < name.len() {
+        match pieces.get(at) {
+            Some(Piece::Many) => {
+                retry = Some((at + 1, read));
+                at += 1;
+            }
+            Some(Piece::Any) => (at, read) = (at + 1, read + 1),
+            Some(Piece::One(c)) if *c == name[read] => (at, read) = (at + 1, read + 1),
+            _ => match retry {
+                Some((after_star, from)) => {
+                    retry = Some((after_star, from + 1));
+                    (at, read) = (after_star, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pieces[at..].iter().all(|piece| *piece == Piece::Many)
+}
+
+/// Which tables take part, and what they are called in the target.
+///
+/// An empty `include` means everything that the adapter does not hold for the server's own. `exclude` wins over
+/// `include`.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    include: Vec<Pattern>,
+    exclude: Vec<Pattern>,
+    rename_tables: BTreeMap<TableName, TableName>,
+    rename_databases: BTreeMap<String, String>,
+}
+
+impl Selection {
+    /// `renames` are `a.b=c.d` (one table) or `a.*=c.*` (a whole database). Errors name the text at fault.
+    pub fn new(include: &[String], exclude: &[String], renames: &[String]) -> Result<Self, String> {
+        let read = |texts: &[String]| texts.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>();
+        let mut selection = Self { include: read(include)?, exclude: read(exclude)?, ..Self::default() };
+        for text in renames {
+            selection.add_rename(text)?;
+        }
+        Ok(selection)
+    }
+
+    fn add_rename(&mut self, text: &str) -> Result<(), String> {
+        let shape = || format!("rename '{text}' is not understood; write a.b=c.d, or a.*=c.* for a database");
+        let (from, to) = text.split_once('=').ok_or_else(shape)?;
+        let (from, to) = (Pattern::parse(from)?, Pattern::parse(to)?);
+        if let (Some(from), Some(to)) = (from.literal(), to.literal()) {
+            return match self.rename_tables.insert(from.clone(), to) {
+                Some(_) => Err(format!("rename: {from} is renamed twice; keep one of them")),
+                None => Ok(()),
+            };
+        }
+        let database = |pattern: &Pattern| match pattern.table.as_slice() {
+            [Piece::Many] => Pattern { table: vec![Piece::One('t')], ..pattern.clone() }.literal().map(|name| name.database),
+            _ => None,
+        };
+        let (from, to) = (database(&from).ok_or_else(shape)?, database(&to).ok_or_else(shape)?);
+        match self.rename_databases.insert(from.clone(), to) {
+            Some(_) => Err(format!("rename: database {from} is renamed twice; keep one of them")),
+            None => Ok(()),
+        }
+    }
+
+    pub fn selects(&self, database: &str, table: &str) -> bool {
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(database, table));
+        (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
+    }
+
+    /// Whether some table of the database may be selected: worth a look.
+    pub fn touches_database(&self, database: &str) -> bool {
+        (self.include.is_empty() || self.include.iter().any(|pattern| pattern.may_match_in(database)))
+            && !self.exclude.iter().any(|pattern| pattern.covers(database))
+    }
+
+    /// Whether the database as a whole (its options, its creation and its end) belongs to the link.
+    pub fn selects_database(&self, database: &str) -> bool {
+        (self.include.is_empty() || self.include.iter().any(|pattern| pattern.covers(database)))
+            && !self.exclude.iter().any(|pattern| pattern.covers(database))
+    }
+
+    /// The table's name in the target.
+    pub fn map(&self, database: &str, table: &str) -> TableName {
+        let name = TableName::new(database, table);
+        match self.rename_tables.get(&name) {
+            Some(to) => to.clone(),
+            None => TableName::new(self.map_database(database), table),
+        }
+    }
+
+    /// The database's name in the target.
+    pub fn map_database(&self, database: &str) -> String {
+        self.rename_databases.get(database).cloned().unwrap_or_else(|| database.to_owned())
+    }
+
+    /// One line that is equal for equal selections: stored with the link, so that a changed selection is noticed.
+    pub fn fingerprint(&self) -> String {
+        let texts = |patterns: &[Pattern]| patterns.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(" ");
+        let tables = self.rename_tables.iter().map(|(from, to)| format!("{from}={to}"));
+        let databases = self.rename_databases.iter().map(|(from, to)| format!("{from}.*={to}.*"));
+        let renames = tables.chain(databases).collect::<Vec<_>>().join(" ");
+        format!("include[{}] exclude[{}] rename[{renames}]", texts(&self.include), texts(&self.exclude))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(include: &[&str], exclude: &[&str], renames: &[&str]) -> Result<Selection, String> {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        Selection::new(&owned(include), &owned(exclude), &owned(renames))
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, database, table, expected) in [
+            ("shop.*", "shop", "order", true),
+            ("shop.*", "shop2", "order", false),
+            ("s*p.o?d*", "shop", "order", true),
+            ("s*p.o?d*", "shop", "ooder", false),
+            ("*.*", "a.b", "", true),
+            ("`a.b`.t", "a.b", "t", true),
+            ("`a*`.t", "ab", "t", false),
+            (r"a\*.t", "a*", "t", true),
+            ("*a*b.t", "xaxbxb", "t", true),
+            ("größe.表*", "größe", "表1", true),
+        ] {
+            let read = Pattern::parse(pattern).expect(pattern);
+            assert_eq!(read.matches(database, table), expected, "{pattern} on {database}.{table}");
+        }
+        for bad in ["shop", "", ".", "a.", ".b", "a.b.c", "`a.b", "a.b\\"] {
+            assert!(Pattern::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn selection_and_names() {
+        let chosen = selection(&["shop.*", "crm.a"], &["shop.tmp_*"], &["shop.a=x.b", "shop.*=store.*"]).unwrap();
+        assert!(chosen.selects("shop", "order") && chosen.selects("crm", "a"));
+        assert!(!chosen.selects("shop", "tmp_1") && !chosen.selects("crm", "b") && !chosen.selects("other", "a"));
+        assert!(chosen.selects_database("shop") && !chosen.selects_database("crm"));
+        assert!(chosen.touches_database("crm") && !chosen.touches_database("other"));
+        assert_eq!(chosen.map("shop", "a"), TableName::new("x", "b"));
+        assert_eq!(chosen.map("shop", "order"), TableName::new("store", "order"));
+        assert_eq!(chosen.map("crm", "a"), TableName::new("crm", "a"));
+    }
+
+    #[test]
+    fn bad_renames_are_named() {
+        for bad in ["a.b", "a.b=c", "a.*=c.d", "a?.*=b.*"] {
+            assert!(selection(&[], &[], &[bad]).is_err(), "{bad}");
+        }
+        assert!(selection(&[], &[], &["a.b=c.d", "a.b=e.f"]).unwrap_err().contains("a.b"));
+    }
+}

@@ -1,0 +1,157 @@
+use crate::{Chunk, Definition, Fut, LaneCheckpoint, Position, Result, Selection, Seq, Table, TableName};
+
+/// A database that is written.
+pub trait Target: Send + Sync {
+    /// Refuses, with a remedy each, what would make writing fail or go wrong. Changes nothing.
+    fn check(&self) -> Fut<'_, ()>;
+
+    /// As [`crate::Source::identity`].
+    fn identity(&self) -> Fut<'_, String>;
+
+    /// Makes our own schema if it is not there.
+    fn prepare(&self) -> Fut<'_, ()>;
+
+    /// What the target knows of this link; `None` if it was never begun here.
+    fn state(&self) -> Fut<'_, Option<LinkState>>;
+
+    /// Records the link's beginning: its lanes at version 0 with `state.start`. Refuses if it is there already.
+    fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()>;
+
+    /// Moves the link to another phase.
+    fn enter<'a>(&'a self, phase: Phase) -> Fut<'a, ()>;
+
+    /// Forgets the link and removes the tables that it copied: the next run begins anew.
+    fn reset(&self) -> Fut<'_, ()>;
+
+    /// Makes what is missing. What is there already must be the same and, for a table that has not been copied by this
+    /// link, empty. Safe to repeat. Answers what it changed on the way and a person should know.
+    fn define<'a>(&'a self, definitions: &'a [Definition], selection: &'a Selection) -> Fut<'a, Vec<String>>;
+
+    /// Learns the tables' definitions anew: before applying begins and after definitions were changed by hand.
+    fn learn<'a>(&'a self, selection: &'a Selection) -> Fut<'a, ()>;
+
+    fn loader<'a>(&'a self, table: &'a Table, selection: &'a Selection) -> Fut<'a, Box<dyn Loader>>;
+
+    fn writer(&self, lane: u16) -> Fut<'_, Box<dyn Writer>>;
+
+    /// Reads conflict keys out of transactions, by what [`Target::learn`] found.
+    fn footprints(&self) -> Box<dyn FootprintReader>;
+}
+
+/// A link's state as its target has it.
+#[derive(Clone, Debug)]
+pub struct LinkState {
+    pub phase: Phase,
+    /// Where the log is read from at the very beginning.
+    pub start: Position,
+    /// [`crate::Source::identity`] of the source that it was begun with.
+    pub source: String,
+    /// [`Selection::fingerprint`] that it was begun with.
+    pub selection: String,
+    pub lanes: Vec<LaneCheckpoint>,
+    pub copied: Vec<CopyProgress>,
+}
+
+/// The steps of a link's life, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Definitions are made and tables are copied; the log is captured meanwhile.
+    Copying,
+    /// The log is applied over a copy that holds a part of its changes already: [`Mode::Overlap`] up to and including
+    /// `until`, which is where the log ended once the copy was done.
+    CatchingUp { until: Seq },
+}
+
+/// How far one table's copy is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyProgress {
+    pub table: TableName,
+    pub rows: u64,
+    pub last_key: Option<Vec<u8>>,
+    pub done: bool,
+    /// Changes to the table up to here are in the copy: [`crate::TableReader::snapshot`].
+    pub snapshot: Option<Position>,
+}
+
+/// Loads one table.
+pub trait Loader: Send {
+    /// Empties the table and forgets its progress: the copy begins anew.
+    fn restart(&mut self, snapshot: Option<Position>) -> Fut<'_, ()>;
+
+    /// Writes the rows and `done` in one transaction. Returns when it is durable. After an error the transaction
+    /// is not there, or it is and [`Loader::recover`] says so.
+    fn load<'a>(&'a mut self, chunk: &'a Chunk, done: bool) -> Fut<'a, ()>;
+
+    /// Connects anew; answers the progress that is durable.
+    fn recover(&mut self) -> Fut<'_, Option<CopyProgress>>;
+}
+
+/// How strictly the target's rows must be what the log says they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The target may be ahead of the log: overwrite, tolerate missing rows.
+    Overlap,
+    /// A row that is missing, or there already, is a conflict and stops the link.
+    Exact,
+}
+
+/// A captured transaction on its way to a lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Transaction<'a> {
+    pub seq: Seq,
+    pub mark: &'a [u8],
+    /// The adapter's own encoding; for a piece of a big transaction, whole events of it.
+    pub data: &'a [u8],
+}
+
+/// One writing connection: one target transaction at a time, each `begin`, some `add`, `commit`.
+pub trait Writer: Send {
+    /// Opens a target transaction that will say `checkpoint` about itself: the marker comes before every row.
+    fn begin(&mut self, checkpoint: &LaneCheckpoint, mode: Mode);
+
+    /// Takes in a transaction, or the next piece of one. May write to the target already.
+    fn add<'a>(&'a mut self, transaction: Transaction<'a>) -> Fut<'a, ()>;
+
+    /// Writes the rest, verifies that every statement did what it should, and commits. On an error the outcome may be
+    /// unknown: [`Writer::recover`] finds it out.
+    fn commit(&mut self) -> Fut<'_, ()>;
+
+    /// Carries out a schema change exactly once, journaled around, with its checkpoint. Safe to repeat after a crash
+    /// or an error at any point.
+    ///
+    /// In [`Mode::Overlap`] a change to something that was copied is refused ([`crate::Code::SchemaChangedWhileCopying`]):
+    /// nobody can say on which side of it the copied rows are.
+    fn schema<'a>(
+        &'a mut self,
+        transaction: Transaction<'a>,
+        checkpoint: &'a LaneCheckpoint,
+        mode: Mode,
+    ) -> Fut<'a, ()>;
+
+    /// Connects anew and answers the version of this lane's checkpoint that is durable in the target.
+    fn recover(&mut self) -> Fut<'_, u64>;
+}
+
+/// Something that two transactions must not both touch at once; equal hashes count as equal things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConflictKey {
+    pub hash: u64,
+    /// Shared keys conflict with exclusive ones only: a child row holds its parent's key so.
+    pub shared: bool,
+}
+
+/// What a transaction needs of the schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Footprint {
+    /// Rows, with the conflict keys that were pushed.
+    Rows,
+    /// A schema change: everything before it is done first, nothing after it begins earlier. Goes to
+    /// [`Writer::schema`].
+    Schema,
+}
+
+/// Reads conflict keys.
+pub trait FootprintReader: Send {
+    /// Pushes the transaction's conflict keys to `keys`. The data is whole, never a piece.
+    fn read(&mut self, data: &[u8], keys: &mut Vec<ConflictKey>) -> Result<Footprint>;
+}

@@ -1,0 +1,294 @@
+//! Connections: the URL's meaning, TLS, session settings, and what the server's errors mean for us.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
+use std::path::PathBuf;
+use std::time::Duration;
+use tidegate_model::{Code, Error, Result};
+
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// The longest statement we send stays well below it; the server's own limit is read at connect.
+const PACKET_BYTES_MAX: usize = 1 << 30;
+
+/// Where a server is and how to log in. `Debug` does not show the password.
+#[derive(Clone)]
+pub struct Endpoint {
+    pub host: String,
+    pub port: u16,
+    pub user: String,
+    pub password: Option<String>,
+    pub tls: Tls,
+}
+
+/// How the connection is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    Disabled,
+    /// Encrypted, but to whomever answers.
+    Required,
+    /// The certificate must come from this authority, or from a public one if no file is given.
+    VerifyCa(Option<PathBuf>),
+    /// … and must name the host.
+    VerifyFull(Option<PathBuf>),
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}:{}", self.user, self.host, self.port)
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl Endpoint {
+    /// Reads `mysql://user@host:port/?ssl-mode=…&ssl-ca=…`. Options are an allow-list; a database in the path is refused,
+    /// because objects are chosen by patterns. A password in the URL is taken: whether it may stand there is the
+    /// caller's rule.
+    pub fn from_url(text: &str) -> Result<Self> {
+        let bad = |why: String| Error::new(Code::BadUrl, why);
+        let url = url::Url::parse(text).map_err(|e| bad(format!("the URL cannot be read: {e}")))?;
+        if !matches!(url.scheme(), "mysql" | "mariadb") {
+            return Err(Error::new(Code::UnsupportedEngine, format!("'{}' is not an engine we know", url.scheme())));
+        }
+        let decode = |part: &str| percent_decode(part).ok_or_else(|| bad("the URL has a broken %-sequence".to_owned()));
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("the URL has no host".to_owned()))?;
+        let user = decode(url.username())?;
+        if user.is_empty() {
+            return Err(bad("the URL has no user".to_owned()));
+        }
+        if !matches!(url.path(), "" | "/") {
+            let what = format!("the URL names a database ('{}')", url.path().trim_start_matches('/'));
+            return Err(bad(what).with_remedy("leave the path empty and choose objects with --include 'database.*'"));
+        }
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        Ok(Self {
+            tls: read_tls(&url, loopback)?,
+            port: url.port().unwrap_or(3306),
+            password: url.password().map(decode).transpose()?,
+            host,
+            user,
+        })
+    }
+
+    /// A connection with the driver's defaults and the given statements run first.
+    pub(crate) async fn connect(&self, setup: &[String]) -> Result<Conn> {
+        self.connect_with(setup, |options| options).await
+    }
+
+    pub(crate) async fn connect_with(
+        &self,
+        setup: &[String],
+        change: impl FnOnce(OptsBuilder) -> OptsBuilder,
+    ) -> Result<Conn> {
+        let host = if self.host == "localhost" { "127.0.0.1" } else { &self.host };
+        let options = OptsBuilder::default()
+            .ip_or_hostname(host)
+            .tcp_port(self.port)
+            .user(Some(self.user.clone()))
+            .pass(self.password.clone())
+            .prefer_socket(false)
+            .tcp_nodelay(true)
+            .max_allowed_packet(Some(PACKET_BYTES_MAX))
+            .ssl_opts(self.ssl_options())
+            .setup(setup.to_vec());
+        let connecting = Conn::new(Opts::from(change(options)));
+        match tokio::time::timeout(CONNECT_DEADLINE, connecting).await {
+            Ok(Ok(conn)) => Ok(conn),
+            Ok(Err(error)) => Err(self.connect_error(error)),
+            Err(_) => {
+                let seconds = CONNECT_DEADLINE.as_secs();
+                Err(Error::new(Code::Unreachable, format!("{self} does not answer within {seconds} s")))
+            }
+        }
+    }
+
+    fn ssl_options(&self) -> Option<SslOpts> {
+        let authority = |file: &Option<PathBuf>| match file {
+            Some(file) => SslOpts::default().with_root_certs(vec![file.clone().into()]),
+            None => SslOpts::default(),
+        };
+        match &self.tls {
+            Tls::Disabled => None,
+            Tls::Required => Some(SslOpts::default().with_danger_accept_invalid_certs(true)),
+            Tls::VerifyCa(file) => Some(authority(file).with_danger_skip_domain_validation(true)),
+            Tls::VerifyFull(file) => Some(authority(file)),
+        }
+    }
+
+    fn connect_error(&self, error: mysql_async::Error) -> Error {
+        let text = error.to_string();
+        let code = match &error {
+            mysql_async::Error::Io(mysql_async::IoError::Tls(_)) => Code::Tls,
+            mysql_async::Error::Io(_) => Code::Unreachable,
+            mysql_async::Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => Code::Tls,
+            _ => return understand(error).context(self),
+        };
+        Error::new(code, format!("{self}: {}", first_line(&text)))
+    }
+}
+
+fn read_tls(url: &url::Url, loopback: bool) -> Result<Tls> {
+    let mut mode = None;
+    let mut authority = None;
+    for (key, value) in url.query_pairs() {
+        match key.as_ref() {
+            "ssl-mode" => mode = Some(value.to_ascii_lowercase().replace('_', "-")),
+            "ssl-ca" => authority = Some(PathBuf::from(value.as_ref())),
+            other => {
+                let what = format!("the URL's option '{other}' is not known");
+                return Err(Error::new(Code::BadUrl, what).with_remedy("the options are ssl-mode and ssl-ca"));
+            }
+        }
+    }
+    match mode.as_deref() {
+        None if authority.is_some() => Ok(Tls::VerifyFull(authority)),
+        None if loopback => Ok(Tls::Disabled),
+        None => Ok(Tls::Required),
+        Some("disabled") => Ok(Tls::Disabled),
+        Some("required") => Ok(Tls::Required),
+        Some("verify-ca") => Ok(Tls::VerifyCa(authority)),
+        Some("verify-full" | "verify-identity") => Ok(Tls::VerifyFull(authority)),
+        Some(other) => Err(Error::new(Code::BadUrl, format!("ssl-mode '{other}' is not known"))
+            .with_remedy("ssl-mode is one of disabled, required, verify-ca, verify-full")),
+    }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte == b'%' {
+            let (digits, after) = rest.split_at_checked(2)?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = after;
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Which of the two families of servers, and which version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) mariadb: bool,
+    pub(crate) version: (u16, u16, u16),
+}
+
+impl Server {
+    pub(crate) async fn of(conn: &mut Conn) -> Result<Self> {
+        let text: Option<String> = conn.query_first("SELECT VERSION()").await.map_err(understand)?;
+        let text = text.unwrap_or_default();
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok());
+        let mut next = || numbers.next().unwrap_or(0);
+        Ok(Self { version: (next(), next(), next()), mariadb: text.to_ascii_lowercase().contains("mariadb") })
+    }
+
+    pub(crate) fn is_mysql_from(self, version: (u16, u16, u16)) -> bool {
+        !self.mariadb && self.version >= version
+    }
+}
+
+/// Sessions that ask about definitions and settings: text in and out as UTF-8, times in UTC.
+pub(crate) fn question_setup() -> Vec<String> {
+    vec!["SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = ''".to_owned()]
+}
+
+/// Sessions that read or write rows: bytes in and out as they are stored.
+pub(crate) fn data_setup() -> Vec<String> {
+    vec![
+        "SET NAMES binary, time_zone = '+00:00', sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', \
+         transaction_isolation = 'READ-COMMITTED', wait_timeout = 86400, net_write_timeout = 600, net_read_timeout = 600"
+            .to_owned(),
+    ]
+}
+
+/// What an error of the driver means for us. The server's own message is kept; the driver's repetition of it is not.
+pub(crate) fn understand(error: mysql_async::Error) -> Error {
+    match error {
+        mysql_async::Error::Server(server) => {
+            let code = code_of(server.code, &server.message);
+            Error::new(code, format!("the server says: {} (error {})", server.message, server.code))
+        }
+        mysql_async::Error::Io(error) => Error::new(Code::ConnectionLost, first_line(&error.to_string()).to_owned()),
+        mysql_async::Error::Driver(mysql_async::DriverError::ConnectionClosed) => {
+            Error::new(Code::ConnectionLost, "the server closed the connection")
+        }
+        mysql_async::Error::Driver(error) => Error::new(Code::ConnectionLost, first_line(&error.to_string()).to_owned()),
+        other => Error::new(Code::Internal, first_line(&other.to_string()).to_owned()),
+    }
+}
+
+fn code_of(number: u16, message: &str) -> Code {
+    match number {
+        1045 | 1698 | 1862 | 3118 | 4151 => Code::AccessDenied,
+        1044 | 1142 | 1143 | 1227 | 1370 | 3678 => Code::MissingGrant,
+        1040 | 1129 | 1130 | 1203 | 1226 => Code::Unreachable,
+        1205 | 1213 | 1412 | 3572 => Code::TargetBusy,
+        1290 | 1836 | 1792 => Code::TargetReadOnly,
+        1021 | 1114 | 3019 => Code::TargetDiskFull,
+        1236 if message.contains("server_uuid") || message.contains("server_id") || message.contains("server id") => {
+            Code::ServerIdTaken
+        }
+        1236 => Code::LogGone,
+        1062 | 1586 => Code::Conflict,
+        1146 | 1049 => Code::MissingTable,
+        1053 | 1077 | 1158..=1161 | 1184 | 1317 | 1927 | 4031 => Code::ConnectionLost,
+        _ => Code::WriteRefused,
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// Back-ticks around a name, back-ticks inside doubled.
+pub(crate) fn quote(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// A text as a literal for sessions of [`question_setup`].
+pub(crate) fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let read = |text| Endpoint::from_url(text);
+        let plain = read("mysql://repl@127.0.0.1:3307/").unwrap();
+        assert_eq!((plain.host.as_str(), plain.port, plain.tls), ("127.0.0.1", 3307, Tls::Disabled));
+        let remote = read("mariadb://a%40b:p%20w@db.example").unwrap();
+        assert_eq!((remote.user.as_str(), remote.password.as_deref()), ("a@b", Some("p w")));
+        assert_eq!((remote.port, remote.tls), (3306, Tls::Required));
+        assert_eq!(read("mysql://u@h/?ssl-mode=verify-ca&ssl-ca=/a/b").unwrap().tls, Tls::VerifyCa(Some("/a/b".into())));
+        assert_eq!(read("mysql://u@[::1]:1/").unwrap().host, "::1");
+        for (bad, code) in [
+            ("nonsense", Code::BadUrl),
+            ("postgres://u@h/", Code::UnsupportedEngine),
+            ("mysql://h/", Code::BadUrl),
+            ("mysql://u@h/shop", Code::BadUrl),
+            ("mysql://u@h/?allowLoadLocalInfile=1", Code::BadUrl),
+            ("mysql://u@h/?ssl-mode=maybe", Code::BadUrl),
+            ("mysql://u%zz@h/", Code::BadUrl),
+            ("mysql://u@h:99999/", Code::BadUrl),
+        ] {
+            assert_eq!(read(bad).unwrap_err().code(), code, "{bad}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let endpoint = Endpoint::from_url("mysql://u:canary@h/").unwrap();
+        assert!(!format!("{endpoint:?} {endpoint}").contains("canary"));
+    }
+}
