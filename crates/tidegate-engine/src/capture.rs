@@ -75,7 +75,6 @@ async fn capture_one_connection(
         capture.next(writer).await?;
         backoff.reset();
         writer.publish()?;
-        context.progress.rows_captured.store(writer.rows(), Ordering::Relaxed);
         context.progress.bytes_captured.store(writer.bytes(), Ordering::Relaxed);
         if writer.take_moved() {
             context.progress.published(writer.end());

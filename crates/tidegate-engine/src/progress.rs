@@ -10,7 +10,6 @@ use tokio::sync::watch;
 /// Counters of one link. Rates are the reader's business: it looks twice.
 #[derive(Debug)]
 pub struct Progress {
-    pub rows_captured: AtomicU64,
     pub bytes_captured: AtomicU64,
     pub rows_applied: AtomicU64,
     pub bytes_applied: AtomicU64,
@@ -49,7 +48,6 @@ impl Progress {
     pub fn new() -> Self {
         let nowhere = Position::new("");
         Self {
-            rows_captured: AtomicU64::new(0),
             bytes_captured: AtomicU64::new(0),
             rows_applied: AtomicU64::new(0),
             bytes_applied: AtomicU64::new(0),
@@ -130,11 +128,10 @@ impl Progress {
         self.captured.send_replace(end);
     }
 
-    pub(crate) fn applied(&self, records: &[Record]) {
+    pub(crate) fn applied(&self, records: &[Record], rows: u64) {
         let now = now_us();
-        let (mut rows, mut bytes) = (0, 0);
+        let mut bytes = 0;
         for record in records {
-            rows += u64::from(record.rows);
             bytes += record.data().len() as u64;
             if record.committed_at_us > 0 {
                 self.lag.record(now.saturating_sub(record.committed_at_us));

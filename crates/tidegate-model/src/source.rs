@@ -123,7 +123,6 @@ pub struct Commit<'a> {
     pub mark: &'a [u8],
     /// When the source committed, in microseconds since 1970 by the source's clock; 0 if unknown.
     pub committed_at_us: u64,
-    pub rows: u32,
 }
 
 /// Folds marks into a position.

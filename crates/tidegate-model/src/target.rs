@@ -109,8 +109,8 @@ pub trait Writer: Send {
     /// Opens a target transaction that will say `checkpoint` about itself: the marker comes before every row.
     fn begin(&mut self, checkpoint: &LaneCheckpoint, mode: Mode);
 
-    /// Takes in a transaction, or the next piece of one. May write to the target already.
-    fn add<'a>(&'a mut self, transaction: Transaction<'a>) -> Fut<'a, ()>;
+    /// Takes in a transaction, or the next piece of one; answers how many rows it changes. May write to the target already.
+    fn add<'a>(&'a mut self, transaction: Transaction<'a>) -> Fut<'a, u64>;
 
     /// Writes the rest, verifies that every statement did what it should, and commits. On an error the outcome may be
     /// unknown: [`Writer::recover`] finds it out.
@@ -143,8 +143,8 @@ pub struct ConflictKey {
 /// What a transaction needs of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Footprint {
-    /// Rows, with the conflict keys that were pushed.
-    Rows,
+    /// So many rows, with the conflict keys that were pushed.
+    Rows(u64),
     /// A schema change: everything before it is done first, nothing after it begins earlier. Goes to
     /// [`Writer::schema`].
     Schema,

@@ -27,8 +27,17 @@ pub(crate) struct Job {
 
 pub(crate) struct Done {
     pub(crate) lane: usize,
-    /// The job's work comes back, with the low watermark that is now in the target.
-    pub(crate) outcome: Result<(Work, Seq)>,
+    pub(crate) outcome: Result<Settled>,
+}
+
+/// A job whose target transaction is there.
+pub(crate) struct Settled {
+    /// The job's work comes back.
+    pub(crate) work: Work,
+    /// Rows written.
+    pub(crate) rows: u64,
+    /// The low watermark that the target now has from this job.
+    pub(crate) low: Seq,
 }
 
 /// Runs jobs until the channel closes or one fails for good.
@@ -48,9 +57,14 @@ pub(crate) async fn run(
     }
 }
 
-async fn write_until_settled(writer: &mut dyn Writer, mut job: Job, mut backoff: Backoff) -> Result<(Work, Seq)> {
+async fn write_until_settled(writer: &mut dyn Writer, mut job: Job, mut backoff: Backoff) -> Result<Settled> {
+    let mut rows = 0;
     loop {
-        let Err(error) = write(writer, &mut job).await else { return Ok((job.work, job.checkpoint.low.seq)) };
+        let low = job.checkpoint.low.seq;
+        let error = match write(writer, &mut job, &mut rows).await {
+            Ok(()) => return Ok(Settled { work: job.work, rows, low }),
+            Err(error) => error,
+        };
         if error.retry() != Retry::Auto {
             return Err(error);
         }
@@ -64,8 +78,7 @@ async fn write_until_settled(writer: &mut dyn Writer, mut job: Job, mut backoff:
             }
         };
         if durable == job.checkpoint.version {
-            let low = job.checkpoint.low.seq;
-            return Ok((finish_committed(job.work).await?, low));
+            return Ok(Settled { work: finish_committed(job.work).await?, rows, low });
         }
         if durable + 1 != job.checkpoint.version {
             let what = format!("lane {} is at version {durable}, expected {}", job.checkpoint.lane, job.checkpoint.version - 1);
@@ -86,12 +99,13 @@ async fn finish_committed(work: Work) -> Result<Work> {
     }
 }
 
-async fn write(writer: &mut dyn Writer, job: &mut Job) -> Result<()> {
+async fn write(writer: &mut dyn Writer, job: &mut Job, rows: &mut u64) -> Result<()> {
+    *rows = 0;
     match &mut job.work {
         Work::Batch(records) => {
             writer.begin(&job.checkpoint, job.mode);
             for record in records.iter() {
-                writer.add(transaction(record)).await?;
+                *rows += writer.add(transaction(record)).await?;
             }
             writer.commit().await
         }
@@ -100,7 +114,7 @@ async fn write(writer: &mut dyn Writer, job: &mut Job) -> Result<()> {
             writer.begin(&job.checkpoint, job.mode);
             loop {
                 let record = reader.next().await?;
-                writer.add(transaction(&record)).await?;
+                *rows += writer.add(transaction(&record)).await?;
                 if record.kind != RecordKind::Piece {
                     writer.commit().await?;
                     *after = Some(Box::new((reader, record)));

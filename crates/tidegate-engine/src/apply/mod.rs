@@ -7,7 +7,7 @@ mod schedule;
 use crate::changelog::{ChangeLog, Reader, Record, RecordKind};
 use crate::progress::Progress;
 use crate::retry::Backoff;
-use lane::{Done, Job, Work};
+use lane::{Done, Job, Settled, Work};
 use low::LowWatermark;
 use schedule::{Placement, Schedule};
 use std::sync::Arc;
@@ -78,6 +78,13 @@ impl Held {
     }
 }
 
+/// A transaction that is to be placed, with what its footprint said, if it was read.
+struct Stalled {
+    record: Record,
+    keys: Vec<ConflictKey>,
+    rows: Option<u64>,
+}
+
 struct Apply {
     context: Context,
     reader: Reader,
@@ -87,7 +94,7 @@ struct Apply {
     low: LowWatermark,
     applied: SeqSet,
     /// Read but not placed: it conflicts with more than one lane, or its lane is full, or it needs all lanes empty.
-    stalled: Option<(Record, Vec<ConflictKey>)>,
+    stalled: Option<Stalled>,
     /// Before a big transaction's first piece.
     big: Option<Reader>,
     preferred: usize,
@@ -153,8 +160,8 @@ impl Apply {
 
     /// Reads and places transactions until the log has no more, or one must wait.
     fn fill(&mut self) -> Result<()> {
-        if let Some((record, keys)) = self.stalled.take()
-            && !self.place(record, keys)
+        if let Some(stalled) = self.stalled.take()
+            && !self.place(stalled)
         {
             return Ok(());
         }
@@ -172,7 +179,7 @@ impl Apply {
                 }
                 RecordKind::Transaction => {
                     self.low.read(&record);
-                    if !self.place(record, Vec::new()) {
+                    if !self.place(Stalled { record, keys: Vec::new(), rows: None }) {
                         return Ok(());
                     }
                 }
@@ -196,32 +203,33 @@ impl Apply {
     }
 
     /// Gives the transaction to a lane; keeps it as `stalled` and answers `false` if that is not possible now.
-    fn place(&mut self, record: Record, mut keys: Vec<ConflictKey>) -> bool {
-        if keys.is_empty() {
-            match self.footprints.read(record.data(), &mut keys) {
-                Ok(Footprint::Rows) => {}
+    fn place(&mut self, mut one: Stalled) -> bool {
+        if one.rows.is_none() {
+            match self.footprints.read(one.record.data(), &mut one.keys) {
+                Ok(Footprint::Rows(rows)) => one.rows = Some(rows),
                 // Errors wait too: everything before them is to be written first.
                 Ok(Footprint::Schema) | Err(_) => {
-                    self.stalled = Some((record, Vec::new()));
+                    one.keys.clear();
+                    self.stalled = Some(one);
                     return false;
                 }
             }
         }
-        let lane = match self.schedule.place(&keys) {
+        let lane = match self.schedule.place(&one.keys) {
             Placement::Lane(lane) => Some(lane).filter(|lane| !self.lanes[*lane].open.is_full()),
             Placement::Anywhere => self.free_lane(),
             Placement::Wait => None,
         };
         let Some(number) = lane else {
-            self.stalled = Some((record, keys));
+            self.stalled = Some(one);
             return false;
         };
-        self.schedule.hold(number, &keys);
+        self.schedule.hold(number, &one.keys);
         let open = &mut self.lanes[number].open;
-        open.rows += u64::from(record.rows.max(1));
-        open.bytes += record.data().len();
-        open.keys.append(&mut keys);
-        open.records.push(record);
+        open.rows += one.rows.unwrap_or(0);
+        open.bytes += one.record.data().len();
+        open.keys.append(&mut one.keys);
+        open.records.push(one.record);
         true
     }
 
@@ -255,11 +263,13 @@ impl Apply {
         if let Some(reader) = self.big.take() {
             return self.start_alone(Work::Big { start: Box::new(reader), after: None }).await;
         }
-        if let Some((record, keys)) = self.stalled.take() {
-            let mut again = Vec::new();
-            match self.footprints.read(record.data(), &mut again)? {
-                Footprint::Schema => return self.start_alone(Work::Schema(record)).await,
-                Footprint::Rows => self.stalled = Some((record, keys)),
+        if let Some(one) = self.stalled.take() {
+            match one.rows {
+                Some(_) => self.stalled = Some(one),
+                None => {
+                    self.footprints.read(one.record.data(), &mut Vec::new())?;
+                    return self.start_alone(Work::Schema(one.record)).await;
+                }
             }
         }
         if self.low.has_moved() && self.checkpoint_written.elapsed() >= IDLE_CHECKPOINT {
@@ -314,7 +324,7 @@ impl Apply {
     }
 
     fn finish(&mut self, finished: Done) -> Result<()> {
-        let (work, stored) = finished.outcome?;
+        let Settled { work, rows, low: stored } = finished.outcome?;
         let held = self.lanes[finished.lane].busy.take().unwrap_or_default();
         self.schedule.release(finished.lane, &held.keys);
         match work {
@@ -322,18 +332,18 @@ impl Apply {
                 for record in &held.records {
                     self.low.done(record.seq)?;
                 }
-                self.context.progress.applied(&held.records);
+                self.context.progress.applied(&held.records, rows);
             }
             Work::Schema(record) => {
                 self.low.done(record.seq)?;
-                self.context.progress.applied(&[record]);
+                self.context.progress.applied(&[record], rows);
             }
             Work::Big { after, .. } => {
                 let (reader, record) = *after.ok_or_else(|| Error::new(Code::Internal, "a lane lost its reader"))?;
                 self.reader = reader;
                 self.low.read(&record);
                 self.low.done(record.seq)?;
-                self.context.progress.applied(&[record]);
+                self.context.progress.applied(&[record], rows);
             }
             Work::Idle => {}
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! frame  = length u32 | crc u32 | body            (all numbers little-endian; the CRC-32 is the body's)
-//! body   = kind u8 | seq u64 | committed_at_us u64 | rows u32 | mark_length u32 | data … | mark …
+//! body   = kind u8 | seq u64 | committed_at_us u64 | mark_length u32 | data … | mark …
 //! ```
 //! A transaction is one `Whole` frame, or some `Piece`s and then an `End`. An `Idle` frame has a mark and nothing else:
 //! traffic that was not selected.
@@ -10,7 +10,7 @@
 use tidegate_model::Seq;
 
 pub(crate) const PREFIX_BYTES: usize = 8;
-pub(crate) const FIXED_BYTES: usize = 25;
+pub(crate) const FIXED_BYTES: usize = 21;
 
 /// A frame longer than this is damage, not data: the longest event that a server can send is 1 GiB.
 pub(crate) const FRAME_BYTES_MAX: u32 = 1_100_000_000;
@@ -29,7 +29,6 @@ pub(crate) struct Frame<'a> {
     pub(crate) kind: Kind,
     pub(crate) seq: Seq,
     pub(crate) committed_at_us: u64,
-    pub(crate) rows: u32,
     pub(crate) data: &'a [u8],
     pub(crate) mark: &'a [u8],
 }
@@ -43,15 +42,14 @@ pub(crate) enum Look<'a> {
 }
 
 /// Fills in what was left open at `start` when the frame was begun.
-pub(crate) fn seal(buffer: &mut [u8], start: usize, kind: Kind, seq: Seq, at_us: u64, rows: u32, mark: u32) {
+pub(crate) fn seal(buffer: &mut [u8], start: usize, kind: Kind, seq: Seq, at_us: u64, mark: u32) {
     let frame = &mut buffer[start..];
     let length = (frame.len() - PREFIX_BYTES) as u32;
     let body = &mut frame[PREFIX_BYTES..];
     body[0] = kind as u8;
     body[1..9].copy_from_slice(&seq.0.to_le_bytes());
     body[9..17].copy_from_slice(&at_us.to_le_bytes());
-    body[17..21].copy_from_slice(&rows.to_le_bytes());
-    body[21..25].copy_from_slice(&mark.to_le_bytes());
+    body[17..21].copy_from_slice(&mark.to_le_bytes());
     let crc = crc32fast::hash(body);
     frame[..4].copy_from_slice(&length.to_le_bytes());
     frame[4..8].copy_from_slice(&crc.to_le_bytes());
@@ -79,7 +77,7 @@ pub(crate) fn look(bytes: &[u8]) -> Look<'_> {
     };
     let u64_at = |at: usize| u64::from_le_bytes(body[at..at + 8].try_into().expect("eight bytes"));
     let u32_at = |at: usize| u32::from_le_bytes(body[at..at + 4].try_into().expect("four bytes"));
-    let mark_bytes = u32_at(21) as usize;
+    let mark_bytes = u32_at(17) as usize;
     let Some(data_end) = body.len().checked_sub(mark_bytes).filter(|end| *end >= FIXED_BYTES) else {
         return Look::Damaged("a frame's mark is longer than the frame");
     };
@@ -87,7 +85,6 @@ pub(crate) fn look(bytes: &[u8]) -> Look<'_> {
         kind,
         seq: Seq(u64_at(1)),
         committed_at_us: u64_at(9),
-        rows: u32_at(17),
         data: &body[FIXED_BYTES..data_end],
         mark: &body[data_end..],
     };

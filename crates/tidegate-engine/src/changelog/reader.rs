@@ -45,7 +45,6 @@ pub struct Record {
     pub kind: RecordKind,
     pub seq: Seq,
     pub committed_at_us: u64,
-    pub rows: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +165,6 @@ impl Reader {
             },
             seq: frame.seq,
             committed_at_us: frame.committed_at_us,
-            rows: frame.rows,
         }
     }
 

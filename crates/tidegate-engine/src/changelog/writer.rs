@@ -34,7 +34,6 @@ pub struct Writer {
     committed: u64,
     unsynced: bool,
     moved: bool,
-    rows: u64,
     bytes: u64,
 }
 
@@ -70,7 +69,6 @@ impl Writer {
             committed,
             unsynced: false,
             moved: false,
-            rows: 0,
             bytes: 0,
         }
     }
@@ -82,11 +80,6 @@ impl Writer {
 
     pub fn cursor(&self) -> &dyn Cursor {
         self.cursor.as_ref()
-    }
-
-    /// Rows of all transactions that went through this writer.
-    pub fn rows(&self) -> u64 {
-        self.rows
     }
 
     /// Bytes that went through this writer into files.
@@ -162,7 +155,7 @@ impl CaptureSink for Writer {
         let start = self.open();
         let filled = self.buffer.len() - start;
         if filled > frame::PREFIX_BYTES + frame::FIXED_BYTES && filled + piece.len() > PIECE_BYTES {
-            frame::seal(&mut self.buffer, start, Kind::Piece, Seq(0), 0, 0, 0);
+            frame::seal(&mut self.buffer, start, Kind::Piece, Seq(0), 0, 0);
             self.open_frame = None;
             self.open_pieces = true;
             self.open();
@@ -182,9 +175,8 @@ impl CaptureSink for Writer {
             self.seq = self.seq.next();
         }
         let mark = commit.mark.len() as u32;
-        frame::seal(&mut self.buffer, start, kind, self.seq, commit.committed_at_us, commit.rows, mark);
+        frame::seal(&mut self.buffer, start, kind, self.seq, commit.committed_at_us, mark);
         self.cursor.advance(commit.mark).expect("a capture's marks fit its own cursor");
-        self.rows += u64::from(commit.rows);
         self.open_frame = None;
         self.open_pieces = false;
         self.buffer_committed = self.buffer.len();

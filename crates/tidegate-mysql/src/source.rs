@@ -1,0 +1,177 @@
+//! A MySQL or MariaDB server as a source.
+
+use crate::capture::BinlogCapture;
+use crate::catalog::{self, OWN_SCHEMAS, TableInfo};
+use crate::connect::{Endpoint, Server, question_setup, understand};
+use crate::gtid::MysqlPosition;
+use crate::read::{KeyedReader, SnapshotReader};
+use crate::{check, definitions};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
+use std::collections::HashMap;
+use std::sync::Mutex;
+use tidegate_model::{
+    Capture, Code, Cursor, Definition, Error, Fut, Position, Result, Selection, Source, Table, TableName, TableReader,
+};
+
+/// A server that is read.
+pub struct MysqlSource {
+    endpoint: Endpoint,
+    server_id: u32,
+    selection: Selection,
+    /// What [`Source::tables`] found, for the readers.
+    tables: Mutex<HashMap<TableName, TableInfo>>,
+}
+
+impl MysqlSource {
+    /// `server_id` is what we call ourselves towards the server when we read its log: it must be ours alone there.
+    pub fn new(endpoint: Endpoint, server_id: u32, selection: Selection) -> Self {
+        Self { endpoint, server_id, selection, tables: Mutex::default() }
+    }
+
+    async fn connect(&self) -> Result<(Conn, Server)> {
+        let mut conn = self.endpoint.connect(&question_setup()).await?;
+        let server = Server::of(&mut conn).await?;
+        Ok((conn, server))
+    }
+
+    async fn find_tables(&self, selection: &Selection) -> Result<Vec<Table>> {
+        let (mut conn, _) = self.connect().await?;
+        let found = selected_tables(&mut conn, selection).await?;
+        let tables = found.iter().map(|info| Table {
+            name: info.name.clone(),
+            rows_estimated: info.rows_estimated,
+            bytes_estimated: info.bytes_estimated,
+            keyed: info.key().is_some(),
+        });
+        let tables = tables.collect();
+        let mut known = self.tables.lock().expect("no holder panics");
+        *known = found.into_iter().map(|info| (info.name.clone(), info)).collect();
+        Ok(tables)
+    }
+
+    async fn open_reader(&self, table: &Table, after: Option<&[u8]>) -> Result<Box<dyn TableReader>> {
+        let known = self.tables.lock().expect("no holder panics").get(&table.name).cloned();
+        let info = known.ok_or_else(|| Error::new(Code::Internal, format!("{} was not looked at", table.name)))?;
+        Ok(match info.key() {
+            Some(_) => Box::new(KeyedReader::open(&self.endpoint, &info, after).await?),
+            None => Box::new(SnapshotReader::open(&self.endpoint, &info).await?),
+        })
+    }
+}
+
+/// Every selected base table.
+pub(crate) async fn selected_tables(conn: &mut Conn, selection: &Selection) -> Result<Vec<TableInfo>> {
+    let mut databases = catalog::databases(conn).await?;
+    databases.retain(|database| selection.touches_database(database));
+    catalog::read(conn, &databases, &|database, table| selects(selection, database, table)).await
+}
+
+/// The selection, without what belongs to the server or to us.
+pub(crate) fn selects(selection: &Selection, database: &str, table: &str) -> bool {
+    !OWN_SCHEMAS.contains(&database.to_lowercase().as_str()) && selection.selects(database, table)
+}
+
+impl Source for MysqlSource {
+    fn check(&self) -> Fut<'_, ()> {
+        Box::pin(async {
+            let (mut conn, server) = self.connect().await?;
+            check::check_source(&mut conn, server, &self.endpoint, Some(&self.selection)).await
+        })
+    }
+
+    fn identity(&self) -> Fut<'_, String> {
+        Box::pin(async {
+            let (mut conn, server) = self.connect().await?;
+            check::server_identity(&mut conn, server).await
+        })
+    }
+
+    fn tables<'a>(&'a self, selection: &'a Selection) -> Fut<'a, Vec<Table>> {
+        Box::pin(self.find_tables(selection))
+    }
+
+    fn definitions<'a>(&'a self, selection: &'a Selection) -> Fut<'a, Vec<Definition>> {
+        Box::pin(async {
+            let (mut conn, server) = self.connect().await?;
+            definitions::read(&mut conn, server, selection).await
+        })
+    }
+
+    fn position(&self) -> Fut<'_, Position> {
+        Box::pin(async {
+            let (mut conn, _) = self.connect().await?;
+            position_of(&mut conn).await
+        })
+    }
+
+    fn capture<'a>(&'a self, from: &'a Position, selection: &'a Selection) -> Fut<'a, Box<dyn Capture>> {
+        Box::pin(async {
+            let capture = BinlogCapture::open(&self.endpoint, self.server_id, parse(from)?, selection).await?;
+            Ok(Box::new(capture) as Box<dyn Capture>)
+        })
+    }
+
+    fn read<'a>(&'a self, table: &'a Table, after: Option<&'a [u8]>) -> Fut<'a, Box<dyn TableReader>> {
+        Box::pin(self.open_reader(table, after))
+    }
+
+    fn cursor(&self, from: &Position) -> Result<Box<dyn Cursor>> {
+        Ok(Box::new(MysqlCursor(parse(from)?)))
+    }
+}
+
+pub(crate) fn parse(position: &Position) -> Result<MysqlPosition> {
+    position
+        .as_str()
+        .parse()
+        .map_err(|why| Error::new(Code::CheckpointChanged, format!("position '{position}' is not readable: {why}")))
+}
+
+struct MysqlCursor(MysqlPosition);
+
+impl Cursor for MysqlCursor {
+    fn advance(&mut self, mark: &[u8]) -> Result<()> {
+        self.0.advance(mark).map_err(|why| Error::new(Code::ChangeLogDamaged, format!("a mark is not readable: {why}")))
+    }
+
+    fn position(&self) -> Position {
+        Position::new(self.0.to_string())
+    }
+
+    fn covers(&self, other: &Position) -> Result<bool> {
+        Ok(match (&self.0, parse(other)?) {
+            (MysqlPosition::Gtid(own), MysqlPosition::Gtid(other)) => own.contains_set(&other),
+            (MysqlPosition::Mariadb(own), MysqlPosition::Mariadb(other)) => own.contains(&other),
+            (own, MysqlPosition::File { file, offset }) => {
+                let mut mark = Vec::new();
+                crate::gtid::encode_file(&mut mark, &file, offset);
+                own.covers(&mark).map_err(|why| Error::new(Code::Internal, why))?
+            }
+            _ => return Err(Error::new(Code::SourceRewound, "the source has changed its kind of positions")),
+        })
+    }
+}
+
+/// The end of the server's log: a GTID set where the server has them, else a file and an offset.
+pub(crate) async fn position_of(conn: &mut Conn) -> Result<Position> {
+    let server = Server::of(conn).await?;
+    if server.mariadb {
+        let text: Option<String> = conn.query_first("SELECT @@GLOBAL.gtid_binlog_pos").await.map_err(understand)?;
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            return Ok(Position::new(format!("mariadb:{text}")));
+        }
+    } else {
+        let mode: Option<String> = conn.query_first("SELECT @@GLOBAL.gtid_mode").await.map_err(understand)?;
+        if mode.as_deref() == Some("ON") {
+            let text: Option<String> = conn.query_first("SELECT @@GLOBAL.gtid_executed").await.map_err(understand)?;
+            let text = text.unwrap_or_default().replace(['\n', ' '], "");
+            return Ok(Position::new(format!("gtid:{text}")));
+        }
+    }
+    let statement = if server.is_mysql_from((8, 2, 0)) { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" };
+    let row: Option<Row> = conn.query_first(statement).await.map_err(understand)?;
+    let named = row.and_then(|row| Some((row.get::<String, _>(0)?, row.get::<u64, _>(1)?)));
+    let Some((file, offset)) = named else { return Err(Error::new(Code::LogOff, "the server has no binary log")) };
+    Ok(Position::new(MysqlPosition::File { file, offset }.to_string()))
+}

@@ -1,0 +1,57 @@
+//! `cargo xtask test`: every check and every test, in the order in which failures are cheapest.
+
+use std::env;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use tidegate_sandbox::workspace_root;
+
+use crate::tidy;
+
+pub(crate) fn run() -> Result<(), String> {
+    let started = Instant::now();
+    step("tidy", tidy::run)?;
+    step("format", || cargo(&["fmt", "--all", "--check"]))?;
+    step("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    step("install the database servers", tidegate_sandbox::install)?;
+    // Tests start the program itself, so it is built before them.
+    step("build", || cargo(&["build", "--workspace"]))?;
+    if has_nextest() {
+        step("tests", || cargo(&["nextest", "run", "--workspace"]))?;
+        // nextest does not run the examples in the documentation.
+        step("documentation tests", || cargo(&["test", "--workspace", "--doc"]))?;
+    } else {
+        step("tests", || cargo(&["test", "--workspace"]))?;
+    }
+    println!("==> all passed in {:.1} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn step(title: &str, work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    println!("==> {title}");
+    let started = Instant::now();
+    let result = work();
+    let state = if result.is_ok() { "done" } else { "failed" };
+    println!("==> {title}: {state} in {:.1} s", started.elapsed().as_secs_f64());
+    result.map_err(|text| format!("{title}: {text}"))
+}
+
+fn cargo(arguments: &[&str]) -> Result<(), String> {
+    let status = program()
+        .args(arguments)
+        .current_dir(workspace_root())
+        .status()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo {} failed ({status})", arguments.join(" "))) }
+}
+
+fn has_nextest() -> bool {
+    let version =
+        program().args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    version.is_ok_and(|status| status.success())
+}
+
+/// The cargo this task was started with, so that a pinned toolchain stays pinned.
+fn program() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}

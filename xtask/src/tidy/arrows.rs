@@ -1,0 +1,119 @@
+//! Which of our crates may depend on which, and who may name the MySQL library.
+
+use super::Source;
+
+/// A crate and those of ours it may depend on. A test may also use the sandbox.
+const ALLOWED: [(&str, &[&str]); 6] = [
+    ("tidegate-model", &[]),
+    ("tidegate-engine", &["tidegate-model"]),
+    ("tidegate-mysql", &["tidegate-model"]),
+    ("tidegate-service", &["tidegate-engine", "tidegate-model", "tidegate-mysql"]),
+    ("tidegate", &["tidegate-model", "tidegate-service"]),
+    ("tidegate-sandbox", &[]),
+];
+
+const MYSQL_CRATE: &str = "tidegate-mysql";
+/// The libraries that stay behind `tidegate-mysql`, so that one crate changes when they do.
+const MYSQL_LIBRARIES: [&str; 2] = ["mysql_async", "mysql_common"];
+const SANDBOX_CRATE: &str = "tidegate-sandbox";
+
+pub(crate) fn check(sources: &[Source], violations: &mut Vec<String>) {
+    for source in sources {
+        let Some(name) = source.crate_name() else { continue };
+        if source.path.ends_with("Cargo.toml") {
+            check_manifest(source, name, violations);
+        } else if source.is_rust() && name != MYSQL_CRATE && name != "xtask" {
+            for library in MYSQL_LIBRARIES.iter().filter(|library| source.code.contains(**library)) {
+                violations.push(format!("{}: only {MYSQL_CRATE} may name {library}", source.path));
+            }
+        }
+    }
+}
+
+fn check_manifest(source: &Source, name: &str, violations: &mut Vec<String>) {
+    let path = &source.path;
+    let allowed = ALLOWED.iter().find(|(known, _)| *known == name).map(|(_, allowed)| *allowed);
+    if allowed.is_none() && name != "xtask" {
+        violations.push(format!("{path}: xtask/src/tidy/arrows.rs does not say what {name} may depend on"));
+    }
+    for (for_tests, dependency) in dependencies(&source.text) {
+        if name != MYSQL_CRATE && MYSQL_LIBRARIES.contains(&dependency.as_str()) {
+            violations.push(format!("{path}: only {MYSQL_CRATE} may depend on {dependency}"));
+        }
+        let ours = dependency == "tidegate" || dependency.starts_with("tidegate-");
+        let sandbox_in_tests = for_tests && dependency == SANDBOX_CRATE;
+        if let Some(allowed) = allowed
+            && ours
+            && !sandbox_in_tests
+            && !allowed.contains(&dependency.as_str())
+        {
+            violations.push(format!("{path}: {name} may not depend on {dependency}"));
+        }
+    }
+}
+
+/// The names a manifest depends on, each with whether it is for tests only.
+fn dependencies(manifest: &str) -> Vec<(bool, String)> {
+    let mut found = Vec::new();
+    let mut section: Option<bool> = None;
+    for line in manifest.lines().map(str::trim) {
+        if let Some(header) = line.strip_prefix('[') {
+            let header = header.trim_end_matches(']');
+            let for_tests = header.contains("dev-dependencies");
+            section = header.ends_with("dependencies").then_some(for_tests);
+            // The long form: [dependencies.name].
+            if let Some((_, name)) = header.rsplit_once("dependencies.") {
+                found.push((for_tests, name.trim_matches('"').to_owned()));
+            }
+        } else if let Some(for_tests) = section
+            && let Some((name, _)) = line.split_once('=')
+            && !line.starts_with('#')
+        {
+            let name = name.split('.').next().unwrap_or_default().trim();
+            found.push((for_tests, name.to_owned()));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violations(path: &str, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        check(&[Source::new(path, text.to_owned())], &mut found);
+        found
+    }
+
+    #[test]
+    fn every_form_of_dependency_is_seen() {
+        let manifest = "[package]\nname = \"x\"\n[dependencies]\na = \"1\"\nb.workspace = true\n# c = 1\n\
+                        [dev-dependencies]\nd = { path = \"d\" }\n[dependencies.e]\nversion = \"1\"\n\
+                        [target.'cfg(unix)'.dependencies]\nf = \"1\"\n";
+        let names: Vec<(bool, String)> = dependencies(manifest);
+        let expected = [(false, "a"), (false, "b"), (true, "d"), (false, "e"), (false, "f")];
+        assert_eq!(names, expected.map(|(tests, name)| (tests, name.to_owned())));
+    }
+
+    #[test]
+    fn arrows_point_one_way() {
+        let upward = "[dependencies]\ntidegate-engine = { workspace = true }\n";
+        assert_eq!(violations("crates/tidegate-mysql/Cargo.toml", upward).len(), 1);
+        assert!(violations("crates/tidegate-service/Cargo.toml", upward).is_empty());
+        assert!(violations("xtask/Cargo.toml", upward).is_empty());
+        let sandbox = "[dev-dependencies]\ntidegate-sandbox = { workspace = true }\n";
+        assert!(violations("crates/tidegate-mysql/Cargo.toml", sandbox).is_empty());
+        assert_eq!(violations("crates/tidegate-mysql/Cargo.toml", &sandbox.replace("dev-", "")).len(), 1);
+        assert_eq!(violations("crates/tidegate-new/Cargo.toml", "").len(), 1);
+    }
+
+    #[test]
+    fn the_mysql_library_stays_behind_its_crate() {
+        let uses = "use mysql_async::Conn; // mysql_common\n";
+        assert_eq!(violations("crates/tidegate-engine/src/lib.rs", uses).len(), 1);
+        assert!(violations("crates/tidegate-mysql/src/lib.rs", uses).is_empty());
+        let depends = "[dependencies]\nmysql_async = { workspace = true }\n";
+        assert_eq!(violations("xtask/Cargo.toml", depends).len(), 1);
+    }
+}
