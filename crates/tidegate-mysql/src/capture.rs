@@ -5,9 +5,10 @@
 //! selected tables, or one QUERY event for a schema change.
 
 use crate::binlog::event::{self, Rotate, code};
-use crate::binlog::{Origin, gtid as gtid_event, mariadb, query::Query, rows, table_map};
+use crate::binlog::{gtid as gtid_event, mariadb, query::Query, rows, table_map};
 use crate::connect::{Endpoint, Server, question_setup, understand};
 use crate::ddl::{self, Kind, Transaction};
+use crate::decode::{MARIADB, push_entry};
 use crate::gtid::{MysqlPosition, Uuid, encode_file, encode_gtid, encode_mariadb};
 use crate::source::selects;
 use futures_util::{FutureExt, StreamExt};
@@ -24,8 +25,8 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Marks of unselected traffic are written together, so often.
 const IDLE_MARK_EVERY: Duration = Duration::from_millis(100);
-/// A compressed transaction may become so big in memory.
-pub(crate) const ENTRY_HEAD: usize = 5;
+/// A compressed event may become so big in memory.
+const INFLATED_BYTES_MAX: usize = 1 << 30;
 
 pub(crate) struct BinlogCapture {
     stream: BinlogStream,
@@ -152,12 +153,12 @@ impl BinlogCapture {
                 self.rows(kind, body, sink)
             }
             code::MARIA_WRITE_ROWS_COMPRESSED_V1..=code::MARIA_DELETE_ROWS_COMPRESSED_V1 => {
-                let plain = mariadb::inflate_rows(body)?;
-                self.rows(kind - code::MARIA_WRITE_ROWS_COMPRESSED_V1 + code::WRITE_ROWS_V1, &plain, sink)
+                let (kind, plain) = mariadb::uncompress_rows(kind, body, INFLATED_BYTES_MAX)?;
+                self.rows(kind, &plain, sink)
             }
             code::XID => self.commit(sink),
             code::QUERY => self.query(body, sink),
-            code::MARIA_QUERY_COMPRESSED => self.query(&mariadb::inflate_query(body)?, sink),
+            code::MARIA_QUERY_COMPRESSED => self.query(&plain_query(body)?, sink),
             code::GTID | code::ANONYMOUS_GTID | code::GTID_TAGGED => self.begin_mysql(kind, body),
             code::MARIA_GTID => self.begin_mariadb(body, header.server_id(), header.timestamp()),
             code::ROTATE => self.rotate(body),
@@ -198,7 +199,7 @@ impl BinlogCapture {
 
     fn begin_mysql(&mut self, kind: u8, body: &[u8]) -> Result<()> {
         self.refuse_open()?;
-        let read = gtid_event::parse(kind, body)?;
+        let read = gtid_event::Gtid::parse(kind, body)?;
         let id = if kind == code::ANONYMOUS_GTID || !self.by_gtid {
             Gtid::None
         } else {
@@ -211,7 +212,7 @@ impl BinlogCapture {
 
     fn begin_mariadb(&mut self, body: &[u8], server: u32, timestamp: u32) -> Result<()> {
         self.refuse_open()?;
-        let read = mariadb::Gtid::parse(body)?;
+        let read = mariadb::MariaGtid::parse(body)?;
         let id = if self.by_gtid { Gtid::Mariadb { domain: read.domain, server, seq: read.seq } } else { Gtid::None };
         self.transaction = Some(Open { id, committed_at_us: u64::from(timestamp) * 1_000_000, has_data: false });
         Ok(())
@@ -277,7 +278,7 @@ impl BinlogCapture {
     /// Rows logged as a statement: definite loss if they belong to a selected database.
     fn statement(&self, query: &Query<'_>, scanned: &ddl::Scanned) -> Result<()> {
         let named = scanned.tables.iter().filter_map(|name| scanned.database_of(name));
-        let mut databases = named.chain([query.database]).filter(|database| !database.is_empty());
+        let mut databases = named.chain([query.database.as_str()]).filter(|database| !database.is_empty());
         if databases.any(|database| self.selection.touches_database(database)) {
             return Err(Error::new(Code::StatementInLog, excerpt(query.statement)));
         }
@@ -304,10 +305,9 @@ impl BinlogCapture {
     }
 
     fn data(&mut self, kind: u8, body: &[u8], sink: &mut dyn CaptureSink) {
+        let origin = if self.server.mariadb { MARIADB } else { 0 };
         self.entry.clear();
-        self.entry.push(kind);
-        self.entry.extend_from_slice(&(body.len() as u32).to_le_bytes());
-        self.entry.extend_from_slice(body);
+        push_entry(&mut self.entry, kind | origin, body);
         sink.data(&self.entry);
         if let Some(open) = &mut self.transaction {
             open.has_data = true;
@@ -452,6 +452,15 @@ fn is_harmless(kind: u8) -> bool {
             | code::MARIA_GTID_LIST
             | code::MARIA_START_ENCRYPTION
     )
+}
+
+/// A compressed QUERY event with its statement unpacked.
+fn plain_query(body: &[u8]) -> Result<Vec<u8>> {
+    let packed = Query::parse(body)?.statement;
+    let head = body.len() - packed.len();
+    let mut plain = body[..head].to_vec();
+    plain.extend_from_slice(&mariadb::uncompress(packed, INFLATED_BYTES_MAX)?);
+    Ok(plain)
 }
 
 fn malformed(why: &str) -> Error {

@@ -71,7 +71,7 @@ impl TableInfo {
 pub(crate) async fn read(
     conn: &mut Conn,
     databases: &[String],
-    wanted: &dyn Fn(&str, &str) -> bool,
+    wanted: &(dyn Fn(&str, &str) -> bool + Sync),
 ) -> Result<Vec<TableInfo>> {
     if databases.is_empty() {
         return Ok(Vec::new());
@@ -93,7 +93,7 @@ pub(crate) async fn databases(conn: &mut Conn) -> Result<Vec<String>> {
 
 type Tables = BTreeMap<TableName, TableInfo>;
 
-async fn read_tables(conn: &mut Conn, list: &str, wanted: &dyn Fn(&str, &str) -> bool) -> Result<Tables> {
+async fn read_tables(conn: &mut Conn, list: &str, wanted: &(dyn Fn(&str, &str) -> bool + Sync)) -> Result<Tables> {
     let rows: Vec<(String, String, Option<u64>, Option<u64>)> = conn
         .query(format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES \

@@ -1,5 +1,30 @@
 //! MySQL and MariaDB as a source and as a target.
+//!
+//! `mysql_async` carries the bytes; what they mean is read here: events of the binary log, row images, JSON, GTIDs,
+//! statements that change the schema.
 
+mod batch;
+mod binlog;
+mod capture;
+mod catalog;
+mod check;
 mod connect;
+mod ddl;
+mod decode;
+mod definitions;
+mod footprint;
+mod gtid;
+mod hash;
+mod loader;
+mod plan;
+mod read;
+mod schema;
+mod session;
+mod source;
+mod state;
+mod target;
+mod writer;
 
 pub use connect::{Endpoint, Tls};
+pub use source::MysqlSource;
+pub use target::MysqlTarget;

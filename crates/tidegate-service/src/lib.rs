@@ -1,1 +1,17 @@
-//! tidegate-service
+//! From what a person asks for to a link that runs. The only crate that knows which engines exist.
+//!
+//! A request is read once, into a plan in which everything is decided; what is wrong with it is said before any
+//! server is asked. The plan then runs on the engine.
+
+pub mod endpoint;
+pub mod folder;
+pub mod sync;
+
+pub use tidegate_engine::link::Outcome;
+pub use tidegate_engine::progress::{Progress, Step, TableProgress};
+pub use tidegate_model::{Code, Error, Result, Retry};
+
+/// FNV-1a: the same on every machine and in every version, which names that are made from it need.
+fn stable_hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,473 @@
+//! A batch of row changes on its way to a few large statements.
+//!
+//! All changes of a batch become visible at once, so only what each row was before it and is after it counts: changes to
+//! one row are folded into one. Rows that go away are deleted first, in one statement a table; then rows that changed
+//! are written over, then new ones inserted. No state between can be seen, and none can break a unique key that held
+//! before and holds after.
+
+use crate::binlog::json_diff;
+use crate::binlog::literal::{self, Style};
+use crate::binlog::rows::{Cell, Op};
+use crate::binlog::table_map::Kind;
+use crate::decode::RowChange;
+use crate::hash::Hash;
+use crate::plan::Plan;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+use tidegate_model::{Code, Error, Mode, Result};
+
+/// A statement is closed at this size.
+const STATEMENT_BYTES: usize = 1 << 20;
+
+/// What must have happened after a statement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    pub(crate) affected: Affected,
+    /// Cells that the server cannot take without a warning (index 0 of an ENUM).
+    pub(crate) warnings_max: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Affected {
+    /// Exactly so many rows.
+    Rows(u64),
+    /// Rows that were there and changed count two, those that may have stayed equal zero or two.
+    Updates { sure: u64, unsure: u64 },
+    Any,
+}
+
+impl Affected {
+    pub(crate) fn holds(self, affected: u64) -> bool {
+        match self {
+            Affected::Rows(rows) => affected == rows,
+            Affected::Updates { sure, unsure } => {
+                affected % 2 == 0 && (2 * sure..=2 * (sure + unsure)).contains(&affected)
+            }
+            Affected::Any => true,
+        }
+    }
+}
+
+/// Statements ready to be sent, and what each must do.
+#[derive(Default)]
+pub(crate) struct Statements {
+    pub(crate) sql: Vec<u8>,
+    pub(crate) expected: Vec<(Expected, Arc<str>)>,
+}
+
+impl Statements {
+    fn close(&mut self, expected: Expected, table: &Arc<str>) {
+        self.sql.push(b';');
+        self.expected.push((expected, table.clone()));
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Batch {
+    tables: Vec<TableBatch>,
+    /// SQL text of keys and rows.
+    sql: Vec<u8>,
+    keys: Vec<u8>,
+    rows: usize,
+    /// For tables without a key: statements in the order of the changes.
+    ordered: Statements,
+}
+
+struct TableBatch {
+    plan: Arc<Plan>,
+    name: Arc<str>,
+    entries: Vec<RowState>,
+    /// From a key's hash to the first of its entries; more hang on `RowState::next`.
+    index: HashMap<u64, u32>,
+}
+
+/// One row as it was before the batch and is after it.
+struct RowState {
+    key: Range<u32>,
+    next: Option<u32>,
+    existed: bool,
+    /// `(key, …)`, for a row that existed.
+    key_sql: Range<u32>,
+    /// `(value, …)`; `None` if the row is gone.
+    row_sql: Option<Range<u32>>,
+    before_hash: u64,
+    after_hash: u64,
+    changes: u32,
+    zeros: u32,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Bytes of SQL and number of rows, to know when to flush.
+    pub(crate) fn bytes(&self) -> usize {
+        self.sql.len() + self.ordered.sql.len()
+    }
+
+    pub(crate) fn add(&mut self, change: &RowChange<'_, '_>) -> Result<()> {
+        self.rows += 1;
+        if change.plan.key.is_empty() {
+            return self.add_keyless(change);
+        }
+        let table = self.table(change.plan);
+        match change.op {
+            Op::Insert => self.put(table, change.plan, &[], change.after),
+            Op::Delete => self.remove(table, change.plan, change.before),
+            Op::Update if same_key(change) => self.put(table, change.plan, change.before, change.after),
+            Op::Update => {
+                self.remove(table, change.plan, change.before)?;
+                let mut after = change.after.to_vec();
+                self.put_moved(table, change, &mut after)
+            }
+        }
+    }
+
+    /// The new row of an update that changed the key. JSON diffs are over the old row.
+    fn put_moved(&mut self, table: usize, change: &RowChange<'_, '_>, after: &mut [Cell<'_>]) -> Result<()> {
+        let entry = self.entry(table, change.plan, change.after)?;
+        self.set_after(table, entry, change.plan, change.before, after)
+    }
+
+    fn table(&mut self, plan: &Arc<Plan>) -> usize {
+        if let Some(at) = self.tables.iter().position(|table| Arc::ptr_eq(&table.plan, plan)) {
+            return at;
+        }
+        // The same table under another map (its definition changed in between) must not be reordered with this one;
+        // a schema change ends the batch, so it cannot happen here.
+        self.tables.push(TableBatch {
+            plan: plan.clone(),
+            name: plan.target.as_str().into(),
+            entries: Vec::new(),
+            index: HashMap::new(),
+        });
+        self.tables.len() - 1
+    }
+
+    fn put(&mut self, table: usize, plan: &Plan, before: &[Cell<'_>], after: &[Cell<'_>]) -> Result<()> {
+        let entry = self.entry(table, plan, if before.is_empty() { after } else { before })?;
+        self.touch_before(table, entry, plan, before)?;
+        self.set_after(table, entry, plan, before, after)
+    }
+
+    fn set_after(
+        &mut self,
+        table: usize,
+        entry: usize,
+        plan: &Plan,
+        before: &[Cell<'_>],
+        after: &[Cell<'_>],
+    ) -> Result<()> {
+        let start = self.sql.len() as u32;
+        let zeros = push_row(&mut self.sql, plan, before, after)?;
+        let state = &mut self.tables[table].entries[entry];
+        state.row_sql = Some(start..self.sql.len() as u32);
+        state.zeros = zeros;
+        state.after_hash = hash_cells(after);
+        state.changes += 1;
+        Ok(())
+    }
+
+    fn remove(&mut self, table: usize, plan: &Plan, before: &[Cell<'_>]) -> Result<()> {
+        let entry = self.entry(table, plan, before)?;
+        self.touch_before(table, entry, plan, before)?;
+        let state = &mut self.tables[table].entries[entry];
+        state.row_sql = None;
+        state.changes += 1;
+        Ok(())
+    }
+
+    /// At a row's first change: what it was. Its key is kept as soon as it is known as one to be found.
+    fn touch_before(&mut self, table: usize, entry: usize, plan: &Plan, before: &[Cell<'_>]) -> Result<()> {
+        let state = &mut self.tables[table].entries[entry];
+        if before.is_empty() {
+            return Ok(());
+        }
+        if state.changes == 0 {
+            state.existed = true;
+            state.before_hash = hash_cells(before);
+        }
+        if !state.key_sql.is_empty() {
+            return Ok(());
+        }
+        let start = self.sql.len() as u32;
+        push_key(&mut self.sql, plan, before)?;
+        self.tables[table].entries[entry].key_sql = start..self.sql.len() as u32;
+        Ok(())
+    }
+
+    fn entry(&mut self, table: usize, plan: &Plan, row: &[Cell<'_>]) -> Result<usize> {
+        let start = self.keys.len();
+        for (cell, _) in &plan.key {
+            let Cell::Bytes(bytes) = row[*cell] else {
+                return Err(Error::new(Code::MalformedLog, format!("{}: a key is NULL", plan.source_name())));
+            };
+            self.keys.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+            self.keys.extend_from_slice(bytes);
+        }
+        let mut hash = Hash::new(0);
+        hash.write(&self.keys[start..]);
+        let hash = hash.finish();
+        let batch = &mut self.tables[table];
+        let first = batch.index.get(&hash).copied();
+        let mut at = first;
+        while let Some(place) = at {
+            let state = &batch.entries[place as usize];
+            if self.keys[state.key.start as usize..state.key.end as usize] == self.keys[start..] {
+                self.keys.truncate(start);
+                return Ok(place as usize);
+            }
+            at = state.next;
+        }
+        batch.index.insert(hash, batch.entries.len() as u32);
+        batch.entries.push(RowState {
+            key: start as u32..self.keys.len() as u32,
+            next: first,
+            existed: false,
+            key_sql: 0..0,
+            row_sql: None,
+            before_hash: 0,
+            after_hash: 0,
+            changes: 0,
+            zeros: 0,
+        });
+        Ok(batch.entries.len() - 1)
+    }
+
+    /// Rows of a table without a key are told apart by all that they hold; one of equal rows is as good as another.
+    fn add_keyless(&mut self, change: &RowChange<'_, '_>) -> Result<()> {
+        let plan = change.plan;
+        let sql = &mut self.ordered.sql;
+        let mut zeros = 0;
+        match change.op {
+            Op::Insert => {
+                sql.extend_from_slice(format!("INSERT INTO {} ({}) VALUES ", plan.target, names(plan)).as_bytes());
+                zeros = push_row(sql, plan, &[], change.after)?;
+            }
+            Op::Delete => {
+                sql.extend_from_slice(format!("DELETE FROM {} WHERE ", plan.target).as_bytes());
+                push_all_equal(sql, plan, change.before)?;
+            }
+            Op::Update => {
+                sql.extend_from_slice(format!("UPDATE {} SET ", plan.target).as_bytes());
+                for (at, (cell, name)) in plan.written.iter().enumerate() {
+                    sql.extend_from_slice(if at > 0 { b", " } else { b"" });
+                    sql.extend_from_slice(name.as_bytes());
+                    sql.push(b'=');
+                    zeros += push_value(sql, plan, *cell, change.before, change.after)?;
+                }
+                sql.extend_from_slice(b" WHERE ");
+                push_all_equal(sql, plan, change.before)?;
+            }
+        }
+        if change.op != Op::Insert {
+            sql.extend_from_slice(b" LIMIT 1");
+        }
+        let expected = Expected { affected: Affected::Rows(1), warnings_max: u64::from(zeros) };
+        self.ordered.close(expected, &plan.target.as_str().into());
+        Ok(())
+    }
+
+    /// Turns everything into statements and empties the batch.
+    pub(crate) fn take(&mut self, mode: Mode, values_function: bool, out: &mut Statements) {
+        out.sql.append(&mut self.ordered.sql);
+        out.expected.append(&mut self.ordered.expected);
+        for table in &self.tables {
+            table.delete(&self.sql, mode, out);
+            table.write(&self.sql, mode, values_function, out);
+        }
+        self.tables.clear();
+        self.sql.clear();
+        self.keys.clear();
+        self.rows = 0;
+    }
+}
+
+impl TableBatch {
+    fn is_replaced(&self, state: &RowState) -> bool {
+        state.existed && state.row_sql.is_some() && self.plan.more_unique
+    }
+
+    fn delete(&self, sql: &[u8], mode: Mode, out: &mut Statements) {
+        let gone = |state: &&RowState| match mode {
+            Mode::Overlap => state.row_sql.is_none(),
+            Mode::Exact => state.existed && (state.row_sql.is_none() || self.is_replaced(state)),
+        };
+        let names = self.plan.key.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(",");
+        let (open, close) = if self.plan.key.len() == 1 { ("", "") } else { ("(", ")") };
+        let head = format!("DELETE FROM {} WHERE {open}{names}{close} IN (", self.plan.target);
+        let rows = self.entries.iter().filter(gone).filter(|state| !state.key_sql.is_empty());
+        self.statements(rows, &head, ")", sql, |state| state.key_sql.clone(), out, |rows, _, _| match mode {
+            Mode::Overlap => Affected::Any,
+            Mode::Exact => Affected::Rows(rows),
+        });
+    }
+
+    fn write(&self, sql: &[u8], mode: Mode, values_function: bool, out: &mut Statements) {
+        let names = names(&self.plan);
+        let row = |state: &RowState| state.row_sql.clone().unwrap_or(0..0);
+        let present = self.entries.iter().filter(|state| state.row_sql.is_some());
+        if mode == Mode::Overlap {
+            let head = format!("REPLACE INTO {} ({names}) VALUES ", self.plan.target);
+            return self.statements(present, &head, "", sql, row, out, |_, _, _| Affected::Any);
+        }
+        let in_place = |state: &&RowState| state.existed && !self.is_replaced(state);
+        let head = format!("INSERT INTO {} ({names}) VALUES ", self.plan.target);
+        let tail = update_clause(&self.plan, values_function);
+        let updated = present.clone().filter(in_place);
+        self.statements(updated, &head, &tail, sql, row, out, |_, sure, unsure| Affected::Updates { sure, unsure });
+        let inserted = present.filter(|state| !in_place(state));
+        self.statements(inserted, &head, "", sql, row, out, |rows, _, _| Affected::Rows(rows));
+    }
+
+    /// As few statements as their size allows, each `head row, row, … tail`.
+    #[expect(clippy::too_many_arguments, reason = "one loop for three kinds of statements")]
+    fn statements<'a>(
+        &'a self,
+        rows: impl Iterator<Item = &'a RowState>,
+        head: &str,
+        tail: &str,
+        sql: &[u8],
+        text: impl Fn(&RowState) -> Range<u32>,
+        out: &mut Statements,
+        affected: impl Fn(u64, u64, u64) -> Affected,
+    ) {
+        let (mut count, mut unsure, mut zeros, mut start) = (0, 0, 0, 0);
+        let mut rows = rows.peekable();
+        while let Some(state) = rows.next() {
+            if count == 0 {
+                start = out.sql.len();
+                out.sql.extend_from_slice(head.as_bytes());
+            } else {
+                out.sql.push(b',');
+            }
+            let range = text(state);
+            out.sql.extend_from_slice(&sql[range.start as usize..range.end as usize]);
+            count += 1;
+            unsure += u64::from(state.changes > 1 && state.before_hash == state.after_hash);
+            zeros += u64::from(state.zeros);
+            if rows.peek().is_none() || out.sql.len() - start >= STATEMENT_BYTES {
+                out.sql.extend_from_slice(tail.as_bytes());
+                let affected = affected(count, count - unsure, unsure);
+                // An update in place converts a value twice.
+                out.close(Expected { affected, warnings_max: 2 * zeros }, &self.name);
+                (count, unsure, zeros) = (0, 0, 0);
+            }
+        }
+    }
+}
+
+fn names(plan: &Plan) -> String {
+    plan.written.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// ` AS new ON DUPLICATE KEY UPDATE …`: the row is there, its key is the only unique one, so it is the one updated.
+fn update_clause(plan: &Plan, values_function: bool) -> String {
+    let is_key = |cell: &usize| plan.key.iter().any(|(key, _)| key == cell);
+    let mut columns: Vec<&str> =
+        plan.written.iter().filter(|(cell, _)| !is_key(cell)).map(|(_, name)| name.as_str()).collect();
+    if columns.is_empty() {
+        columns.extend(plan.key.first().map(|(_, name)| name.as_str()));
+    }
+    let (alias, set): (&str, Vec<String>) = if values_function {
+        ("", columns.iter().map(|name| format!("{name}=VALUES({name})")).collect())
+    } else {
+        (" AS tidegate_new", columns.iter().map(|name| format!("{name}=tidegate_new.{name}")).collect())
+    };
+    format!("{alias} ON DUPLICATE KEY UPDATE {}", set.join(","))
+}
+
+fn same_key(change: &RowChange<'_, '_>) -> bool {
+    change.plan.key.iter().all(|(cell, _)| change.before[*cell] == change.after[*cell])
+}
+
+fn hash_cells(cells: &[Cell<'_>]) -> u64 {
+    let mut hash = Hash::new(0);
+    for cell in cells {
+        match cell {
+            Cell::Absent | Cell::Null => hash.write(b"\xffNULL"),
+            Cell::Bytes(bytes) | Cell::Partial(bytes) => hash.write(bytes),
+        }
+    }
+    hash.finish()
+}
+
+fn push_key(out: &mut Vec<u8>, plan: &Plan, row: &[Cell<'_>]) -> Result<()> {
+    let tuple = plan.key.len() > 1;
+    out.extend_from_slice(if tuple { b"(" } else { b"" });
+    for (at, (cell, _)) in plan.key.iter().enumerate() {
+        out.extend_from_slice(if at > 0 { b"," } else { b"" });
+        push_value(out, plan, *cell, &[], row)?;
+    }
+    out.extend_from_slice(if tuple { b")" } else { b"" });
+    Ok(())
+}
+
+/// `(value, …)` of the written columns; answers how many cells cost a warning.
+fn push_row(out: &mut Vec<u8>, plan: &Plan, before: &[Cell<'_>], row: &[Cell<'_>]) -> Result<u32> {
+    let mut zeros = 0;
+    for (at, (cell, _)) in plan.written.iter().enumerate() {
+        out.push(if at == 0 { b'(' } else { b',' });
+        zeros += push_value(out, plan, *cell, before, row)?;
+    }
+    out.push(b')');
+    Ok(zeros)
+}
+
+fn push_value(out: &mut Vec<u8>, plan: &Plan, cell: usize, before: &[Cell<'_>], row: &[Cell<'_>]) -> Result<u32> {
+    let column = &plan.map.columns[cell];
+    match (row[cell], before.get(cell)) {
+        (Cell::Null | Cell::Absent, _) => out.extend_from_slice(b"NULL"),
+        (Cell::Bytes(bytes), _) => {
+            literal::write(out, column, bytes, Style::Quoted).map_err(|why| at_column(why, plan, cell))?;
+            let zero = matches!(column.kind, Kind::Enum { .. }) && bytes.iter().all(|byte| *byte == 0);
+            return Ok(u32::from(zero));
+        }
+        (Cell::Partial(diffs), Some(Cell::Bytes(old))) => {
+            literal::json_text(out, Style::Quoted, |out| json_diff::apply(out, old, diffs))
+                .map_err(|why| at_column(why, plan, cell))?;
+        }
+        (Cell::Partial(_), _) => {
+            return Err(Error::new(Code::MalformedLog, format!("{}: a JSON change without its base", plan.source_name())));
+        }
+    }
+    Ok(0)
+}
+
+fn at_column(why: crate::binlog::Malformed, plan: &Plan, cell: usize) -> Error {
+    Error::from(why).context(format!("{}, column {}", plan.source_name(), cell + 1))
+}
+
+/// Every written column equal to the row's, NULL to NULL, text byte for byte.
+fn push_all_equal(out: &mut Vec<u8>, plan: &Plan, row: &[Cell<'_>]) -> Result<()> {
+    for (at, (cell, name)) in plan.written.iter().enumerate() {
+        out.extend_from_slice(if at > 0 { b" AND " } else { b"" });
+        if row[*cell] == Cell::Null {
+            out.extend_from_slice(format!("{name} IS NULL").as_bytes());
+            continue;
+        }
+        match plan.map.columns[*cell].kind {
+            Kind::VarChar { .. } | Kind::Char { .. } | Kind::Blob { .. } => {
+                out.extend_from_slice(format!("CAST({name} AS BINARY)<=>CAST(").as_bytes());
+                push_value(out, plan, *cell, &[], row)?;
+                out.extend_from_slice(b" AS BINARY)");
+            }
+            Kind::Enum { .. } | Kind::Set { .. } | Kind::Bit { .. } => {
+                out.extend_from_slice(format!("{name}+0<=>").as_bytes());
+                push_value(out, plan, *cell, &[], row)?;
+            }
+            Kind::Json { .. } => {
+                out.extend_from_slice(format!("{name}<=>CAST(").as_bytes());
+                push_value(out, plan, *cell, &[], row)?;
+                out.extend_from_slice(b" AS JSON)");
+            }
+            _ => {
+                out.extend_from_slice(format!("{name}<=>").as_bytes());
+                push_value(out, plan, *cell, &[], row)?;
+            }
+        }
+    }
+    Ok(())
+}

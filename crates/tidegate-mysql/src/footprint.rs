@@ -1,0 +1,38 @@
+//! Conflict keys of transactions.
+
+use crate::binlog::event::code;
+use crate::decode::{Decoder, entries, is_rows};
+use crate::target::Knowledge;
+use std::sync::Arc;
+use tidegate_model::{ConflictKey, Footprint, FootprintReader, Result};
+
+pub(crate) struct Footprints {
+    decoder: Decoder,
+}
+
+impl Footprints {
+    pub(crate) fn new(knowledge: Arc<Knowledge>) -> Self {
+        Self { decoder: Decoder::new(knowledge) }
+    }
+}
+
+impl FootprintReader for Footprints {
+    fn read(&mut self, data: &[u8], keys: &mut Vec<ConflictKey>) -> Result<Footprint> {
+        self.decoder.refresh();
+        let mut rows = 0;
+        for entry in entries(data) {
+            let entry = entry?;
+            match entry.kind {
+                code::QUERY => return Ok(Footprint::Schema),
+                code::TABLE_MAP => self.decoder.table_map(&entry)?,
+                kind if is_rows(kind) => self.decoder.rows(&entry, |change| {
+                    rows += 1;
+                    change.plan.push_conflicts(change.before, change.after, keys);
+                    Ok(())
+                })?,
+                _ => {}
+            }
+        }
+        Ok(Footprint::Rows(rows))
+    }
+}

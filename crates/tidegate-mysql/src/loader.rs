@@ -1,0 +1,368 @@
+//! Loading copied chunks: LOAD DATA LOCAL where the target allows it, large multi-row statements elsewhere.
+
+use crate::catalog::TableInfo;
+use crate::connect::{Endpoint, quote, quote_text, understand};
+use crate::read::written_columns;
+use crate::session::{self, Marker, Outcome, run, run_all, warnings};
+use crate::{check, state};
+use futures_util::StreamExt;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use std::sync::Arc;
+use tidegate_model::{
+    Chunk, Code, CopyProgress, Error, Fut, InstanceName, Loader, Position, Result, TableName,
+};
+
+/// An INSERT is closed at this size.
+const STATEMENT_BYTES: usize = 1 << 20;
+
+pub(crate) struct TableLoader {
+    endpoint: Endpoint,
+    marker: Marker,
+    instance: InstanceName,
+    /// The table's name in the source: what its progress is stored under.
+    source_name: TableName,
+    info: Arc<TableInfo>,
+    conn: Conn,
+    local: bool,
+    version: u64,
+    buffer: Vec<u8>,
+    shapes: Vec<Shape>,
+}
+
+/// How a cell becomes a literal or a LOAD DATA field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shape {
+    Number,
+    /// Through a user variable in LOAD DATA, because a number as text means something else there.
+    Index,
+    Json,
+    Quoted,
+    Text(String),
+    Binary,
+}
+
+fn shape(data_type: &str, charset: Option<&str>) -> Shape {
+    match data_type {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" => Shape::Number,
+        "enum" | "set" | "bit" => Shape::Index,
+        "json" => Shape::Json,
+        "date" | "time" | "datetime" | "timestamp" | "year" => Shape::Quoted,
+        "inet4" | "inet6" | "uuid" => Shape::Quoted,
+        _ => charset.map_or(Shape::Binary, |charset| Shape::Text(charset.to_owned())),
+    }
+}
+
+impl TableLoader {
+    pub(crate) async fn open(
+        endpoint: &Endpoint,
+        instance: InstanceName,
+        source_name: TableName,
+        info: Arc<TableInfo>,
+    ) -> Result<Self> {
+        let marker = Marker::new(instance.clone());
+        let (mut conn, _) = session::open(endpoint, &marker).await?;
+        let local = check::can_load_local(&mut conn).await?;
+        let shapes = written_columns(&info).map(|column| shape(&column.data_type, column.charset.as_deref())).collect();
+        let mut loader = Self {
+            endpoint: endpoint.clone(),
+            marker,
+            instance,
+            source_name,
+            info,
+            conn,
+            local,
+            version: 0,
+            buffer: Vec::new(),
+            shapes,
+        };
+        loader.version = loader.stored_version().await?;
+        Ok(loader)
+    }
+
+    fn table(&self) -> String {
+        format!("{}.{}", quote(&self.info.name.database), quote(&self.info.name.table))
+    }
+
+    fn condition(&self) -> String {
+        format!(
+            "instance = '{}' AND database_name = _utf8mb4{} AND table_name = _utf8mb4{}",
+            self.instance,
+            quote_text(&self.source_name.database),
+            quote_text(&self.source_name.table)
+        )
+    }
+
+    async fn stored_version(&mut self) -> Result<u64> {
+        let question = format!("SELECT version FROM tidegate.copy WHERE {}", self.condition());
+        let version: Option<u64> = self.conn.query_first(question).await.map_err(understand)?;
+        Ok(version.unwrap_or(0))
+    }
+
+    async fn begin_anew(&mut self, snapshot: Option<Position>) -> Result<()> {
+        let table = self.table();
+        let filled: Option<u8> =
+            self.conn.query_first(format!("SELECT 1 FROM {table} LIMIT 1")).await.map_err(understand)?;
+        if filled.is_some() {
+            run(&mut self.conn, &format!("TRUNCATE TABLE {table}")).await?;
+        }
+        let snapshot = snapshot.map_or("NULL".to_owned(), |position| quote_text(position.as_str()));
+        self.version += 1;
+        let statement = format!(
+            "REPLACE INTO tidegate.copy VALUES ('{}', _utf8mb4{}, _utf8mb4{}, {}, 0, NULL, 0, {snapshot})",
+            self.instance,
+            quote_text(&self.source_name.database),
+            quote_text(&self.source_name.table),
+            self.version
+        );
+        run(&mut self.conn, &statement).await.map(|_| ())
+    }
+
+    async fn write(&mut self, chunk: &Chunk, done: bool) -> Result<()> {
+        let last_key = if chunk.last_key.is_empty() { "last_key".to_owned() } else { hex(&chunk.last_key) };
+        let progress = format!(
+            "BEGIN; UPDATE tidegate.copy SET version = version + 1, row_total = row_total + {}, last_key = {last_key}, \
+             done = {} WHERE {} AND version = {}",
+            chunk.rows,
+            u8::from(done),
+            self.condition(),
+            self.version
+        );
+        let outcomes = run_all(&mut self.conn, progress.as_bytes(), 2).await?;
+        if outcomes[1].affected_rows != 1 {
+            return Err(Error::new(Code::CheckpointChanged, format!("the copy of {} was moved on by another", self.table())));
+        }
+        if chunk.rows > 0 {
+            if self.local { self.load_local(chunk).await? } else { self.insert(chunk).await? }
+        }
+        run(&mut self.conn, "COMMIT").await?;
+        self.version += 1;
+        Ok(())
+    }
+
+    async fn load_local(&mut self, chunk: &Chunk) -> Result<()> {
+        let mut fields = std::mem::take(&mut self.buffer);
+        fields.clear();
+        fields.reserve(chunk.bytes.len() + chunk.bytes.len() / 8);
+        let zeros = self.push_fields(chunk, &mut fields)?;
+        let statement = self.load_statement();
+        let (returned, taken) = tokio::sync::oneshot::channel();
+        let data = Lent::new(fields, returned);
+        self.conn.set_infile_handler(async move { Ok(data.into_stream()) });
+        let outcome = run(&mut self.conn, &statement).await;
+        self.buffer = taken.await.unwrap_or_default();
+        self.verify(outcome?, chunk.rows, zeros).await
+    }
+
+    fn load_statement(&self) -> String {
+        let mut columns = Vec::new();
+        let mut settings = Vec::new();
+        for (place, (column, shape)) in written_columns(&self.info).zip(&self.shapes).enumerate() {
+            let name = quote(&column.name);
+            let variable = format!("@tidegate_{place}");
+            match shape {
+                Shape::Index => settings.push(format!("{name} = CAST({variable} AS UNSIGNED)")),
+                Shape::Json => settings.push(format!("{name} = CONVERT({variable} USING utf8mb4)")),
+                _ => {
+                    columns.push(name);
+                    continue;
+                }
+            }
+            columns.push(variable);
+        }
+        let settings = if settings.is_empty() { String::new() } else { format!(" SET {}", settings.join(", ")) };
+        format!(
+            "LOAD DATA LOCAL INFILE 'chunk' INTO TABLE {} CHARACTER SET binary FIELDS TERMINATED BY '\\t' \
+             ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' ({}){settings}",
+            self.table(),
+            columns.join(", ")
+        )
+    }
+
+    /// Appends the chunk's rows as lines; answers how many ENUM cells hold index 0, each worth a warning.
+    fn push_fields(&self, chunk: &Chunk, out: &mut Vec<u8>) -> Result<u64> {
+        let mut zeros = 0;
+        let mut cells = Cells(&chunk.bytes);
+        let last = self.shapes.len() - 1;
+        for _ in 0..chunk.rows {
+            for (place, shape) in self.shapes.iter().enumerate() {
+                match cells.next()? {
+                    None => out.extend_from_slice(b"\\N"),
+                    Some(cell) => {
+                        zeros += u64::from(*shape == Shape::Index && cell == b"0" && self.is_enum(place));
+                        push_field(out, cell);
+                    }
+                }
+                out.push(if place == last { b'\n' } else { b'\t' });
+            }
+        }
+        Ok(zeros)
+    }
+
+    fn is_enum(&self, place: usize) -> bool {
+        written_columns(&self.info).nth(place).is_some_and(|column| column.data_type == "enum")
+    }
+
+    async fn insert(&mut self, chunk: &Chunk) -> Result<()> {
+        let columns = written_columns(&self.info).map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ");
+        let head = format!("INSERT INTO {} ({columns}) VALUES ", self.table());
+        let mut cells = Cells(&chunk.bytes);
+        let (mut left, mut rows, mut zeros) = (chunk.rows, 0, 0);
+        let mut statement = head.clone().into_bytes();
+        while left > 0 {
+            statement.extend_from_slice(if rows == 0 { b"(" } else { b",(" });
+            for (place, shape) in self.shapes.iter().enumerate() {
+                if place > 0 {
+                    statement.push(b',');
+                }
+                let cell = cells.next()?;
+                zeros += u64::from(*shape == Shape::Index && cell == Some(b"0") && self.is_enum(place));
+                push_literal(&mut statement, cell, shape);
+            }
+            statement.push(b')');
+            (left, rows) = (left - 1, rows + 1);
+            if left == 0 || statement.len() >= STATEMENT_BYTES {
+                let outcome = run_all(&mut self.conn, &statement, 1).await?[0];
+                self.verify(outcome, rows, zeros).await?;
+                statement.truncate(head.len());
+                (rows, zeros) = (0, 0);
+            }
+        }
+        Ok(())
+    }
+
+    async fn verify(&mut self, outcome: Outcome, rows: u64, zeros: u64) -> Result<()> {
+        if outcome.warnings != zeros.min(u64::from(u16::MAX)) {
+            let what = warnings(&mut self.conn).await?;
+            return Err(Error::new(Code::WriteRefused, format!("the target would change values of {}: {what}", self.table())));
+        }
+        if outcome.affected_rows != rows {
+            let what = format!("{} took {} of {rows} rows", self.table(), outcome.affected_rows);
+            return Err(Error::new(Code::Conflict, what));
+        }
+        Ok(())
+    }
+
+    async fn connect_again(&mut self) -> Result<Option<CopyProgress>> {
+        (self.conn, _) = session::open(&self.endpoint, &self.marker).await?;
+        self.version = self.stored_version().await?;
+        let copied = state::read_copied(&mut self.conn, &self.instance).await?;
+        Ok(copied.into_iter().find(|one| one.table == self.source_name))
+    }
+}
+
+impl Loader for TableLoader {
+    fn restart(&mut self, snapshot: Option<Position>) -> Fut<'_, ()> {
+        Box::pin(self.begin_anew(snapshot))
+    }
+
+    fn load<'a>(&'a mut self, chunk: &'a Chunk, done: bool) -> Fut<'a, ()> {
+        Box::pin(self.write(chunk, done))
+    }
+
+    fn recover(&mut self) -> Fut<'_, Option<CopyProgress>> {
+        Box::pin(self.connect_again())
+    }
+}
+
+/// A buffer that the driver sends as a file's contents and then gives back.
+struct Lent {
+    bytes: Arc<Vec<u8>>,
+    returned: Option<tokio::sync::oneshot::Sender<Vec<u8>>>,
+}
+
+/// The driver sends a packet for each piece.
+const PIECE_BYTES: usize = 256 << 10;
+
+impl Lent {
+    fn new(bytes: Vec<u8>, returned: tokio::sync::oneshot::Sender<Vec<u8>>) -> Self {
+        Self { bytes: Arc::new(bytes), returned: Some(returned) }
+    }
+
+    fn into_stream(self) -> mysql_async::InfileData {
+        let pieces = self.bytes.len().div_ceil(PIECE_BYTES);
+        let pieces = (0..pieces).map(move |piece| {
+            let end = ((piece + 1) * PIECE_BYTES).min(self.bytes.len());
+            Ok(bytes::Bytes::copy_from_slice(&self.bytes[piece * PIECE_BYTES..end]))
+        });
+        futures_util::stream::iter(pieces).boxed()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let (Some(returned), Some(bytes)) = (self.returned.take(), Arc::get_mut(&mut self.bytes)) {
+            // Nobody waits for it if the load was given up.
+            let _ = returned.send(std::mem::take(bytes));
+        }
+    }
+}
+
+/// Reads a chunk's cells.
+struct Cells<'a>(&'a [u8]);
+
+impl<'a> Cells<'a> {
+    #[expect(clippy::should_implement_trait, reason = "NULL is not the end")]
+    fn next(&mut self) -> Result<Option<&'a [u8]>> {
+        let broken = || Error::new(Code::Internal, "a chunk ends in the middle of a row");
+        let (length, rest) = self.0.split_first_chunk::<4>().ok_or_else(broken)?;
+        let length = u32::from_le_bytes(*length) as usize;
+        if length == 0 {
+            self.0 = rest;
+            return Ok(None);
+        }
+        let (cell, rest) = rest.split_at_checked(length - 1).ok_or_else(broken)?;
+        self.0 = rest;
+        Ok(Some(cell))
+    }
+}
+
+fn push_field(out: &mut Vec<u8>, cell: &[u8]) {
+    let mut plain = 0;
+    for (at, byte) in cell.iter().enumerate() {
+        let escape = match byte {
+            b'\\' => b'\\',
+            b'\t' => b't',
+            b'\n' => b'n',
+            0 => b'0',
+            _ => continue,
+        };
+        out.extend_from_slice(&cell[plain..at]);
+        out.extend_from_slice(&[b'\\', escape]);
+        plain = at + 1;
+    }
+    out.extend_from_slice(&cell[plain..]);
+}
+
+fn push_literal(out: &mut Vec<u8>, cell: Option<&[u8]>, shape: &Shape) {
+    let Some(cell) = cell else { return out.extend_from_slice(b"NULL") };
+    match shape {
+        Shape::Number | Shape::Index => out.extend_from_slice(cell),
+        Shape::Quoted => {
+            out.push(b'\'');
+            out.extend_from_slice(cell);
+            out.push(b'\'');
+        }
+        Shape::Json => push_introduced(out, "utf8mb4", cell),
+        Shape::Text(charset) => push_introduced(out, charset, cell),
+        Shape::Binary => push_introduced(out, "binary", cell),
+    }
+}
+
+/// In hexadecimal: right for every character set, whatever its bytes mean.
+fn push_introduced(out: &mut Vec<u8>, charset: &str, cell: &[u8]) {
+    out.extend_from_slice(format!("_{charset} ").as_bytes());
+    out.extend_from_slice(hex(cell).as_bytes());
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut out = String::with_capacity(bytes.len() * 2 + 3);
+    out.push_str("x'");
+    for byte in bytes {
+        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        out.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    out.push('\'');
+    out
+}

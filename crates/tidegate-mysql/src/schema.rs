@@ -1,0 +1,363 @@
+//! Schema changes of the source's log: whether they belong to the link, and carrying them out exactly once.
+//!
+//! A schema change is no part of a transaction, so a journal stands around it: first what is about to run, with a
+//! fingerprint of the objects it names; then the statement; then, with the checkpoint, that it is done. After a crash the
+//! fingerprint tells whether it ran.
+
+use crate::binlog::Origin;
+use crate::binlog::charset::charset_of_collation;
+use crate::binlog::event::code;
+use crate::binlog::query::Query;
+use crate::capture::excerpt;
+use crate::connect::{Server, quote, quote_text, understand};
+use crate::ddl::{self, Charset, Flavour, Kind, Role, Scanned};
+use crate::decode::entries;
+use crate::definitions::guarded;
+use crate::session::{self, Marker, run, run_all};
+use crate::source::selects;
+use crate::writer::{LaneWriter, is_in_copy};
+use crate::state;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
+use tidegate_model::{Code, Error, LaneCheckpoint, Mode, Result, Retry, Selection, TableName, Transaction};
+
+const ANSI_QUOTES: u64 = 1 << 2;
+const NO_BACKSLASH_ESCAPES: u64 = 1 << 20;
+
+/// How a logged statement is to be read.
+pub(crate) fn scan_options<'a>(query: &'a Query<'_>, server: Server) -> ddl::Options<'a> {
+    let flavour = if server.mariadb { Flavour::Mariadb } else { Flavour::Mysql };
+    options(query, flavour)
+}
+
+fn options<'a>(query: &'a Query<'_>, flavour: Flavour) -> ddl::Options<'a> {
+    let mode = query.sql_mode.unwrap_or(0);
+    let client = query.charset.and_then(|charset| charset_of_collation(charset.client.into()));
+    ddl::Options {
+        default_database: Some(query.database.as_str()).filter(|database| !database.is_empty()),
+        ansi_quotes: mode & ANSI_QUOTES != 0,
+        no_backslash_escapes: mode & NO_BACKSLASH_ESCAPES != 0,
+        flavour,
+        charset: client.map_or(Charset::Utf8, |charset| Charset::named(charset.name)),
+    }
+}
+
+/// Whether a schema change belongs to the link. One that does so in part is refused, unless it is a DROP TABLE, which can
+/// be cut down.
+pub(crate) fn is_selected(scanned: &Scanned, selection: &Selection) -> Result<bool> {
+    match scanned.kind {
+        Kind::Account | Kind::Maintenance | Kind::Other => Ok(false),
+        Kind::CreateTable { temporary: true, .. } | Kind::DropTable { temporary: true } => Ok(false),
+        Kind::CreateDatabase | Kind::AlterDatabase | Kind::DropDatabase => {
+            Ok(scanned.databases.iter().any(|database| selection.selects_database(&database.name)))
+        }
+        Kind::CreateRoutine
+        | Kind::AlterRoutine
+        | Kind::DropRoutine
+        | Kind::CreateEvent
+        | Kind::AlterEvent
+        | Kind::DropEvent
+        | Kind::DropTrigger => {
+            let database = scanned.object.as_ref().and_then(|name| scanned.database_of(name));
+            Ok(database.is_some_and(|database| selection.selects_database(database)))
+        }
+        _ => tables_selected(scanned, selection),
+    }
+}
+
+fn tables_selected(scanned: &Scanned, selection: &Selection) -> Result<bool> {
+    let written = scanned.tables.iter().filter(|name| !matches!(name.role, Role::Like | Role::Reference));
+    let chosen: Vec<bool> = written
+        .map(|name| scanned.database_of(name).is_some_and(|database| selects(selection, database, &name.table)))
+        .collect();
+    let any = chosen.contains(&true);
+    if any && chosen.contains(&false) && !matches!(scanned.kind, Kind::DropTable { .. } | Kind::DropView) {
+        let names: Vec<&str> = scanned.tables.iter().map(|name| name.table.as_str()).collect();
+        let what = format!("a schema change moves tables into or out of the selection: {}", names.join(", "));
+        return Err(Error::new(Code::SchemaChangeFailed, what)
+            .with_remedy("select all of the tables that the statement names, or none; then begin a new link"));
+    }
+    Ok(any)
+}
+
+/// Everything about one schema change.
+struct Change {
+    seq: u64,
+    default_database: String,
+    /// As it will run in the target.
+    statement: Vec<u8>,
+    scanned: Scanned,
+    settings: Vec<String>,
+    /// The tables it names, as the target calls them.
+    names: Vec<TableName>,
+}
+
+/// Runs the schema change and moves the checkpoint; safe to repeat at any point.
+pub(crate) async fn carry_out(
+    writer: &mut LaneWriter,
+    transaction: Transaction<'_>,
+    checkpoint: &LaneCheckpoint,
+    mode: Mode,
+) -> Result<()> {
+    let change = read(writer, &transaction)?;
+    if may_run(writer, &change, &transaction, mode).await? {
+        let (mut conn, _) = session::open(&writer.endpoint, &Marker::new(writer.instance.clone())).await?;
+        if !was_run(writer, &mut conn, &change).await? {
+            execute(writer, &mut conn, &change, mode).await?;
+        }
+        conn.disconnect().await.map_err(understand)?;
+    }
+    let finish = format!(
+        "BEGIN;{};DELETE FROM tidegate.ddl WHERE instance = '{}' AND seq = {}",
+        state::checkpoint_statement(&writer.instance, checkpoint),
+        writer.instance,
+        change.seq
+    );
+    let outcomes = run_all(&mut writer.conn, finish.as_bytes(), 3).await?;
+    if outcomes[1].affected_rows != 1 {
+        return Err(Error::new(Code::TargetBusy, format!("lane {}'s checkpoint is not where it was", writer.lane)));
+    }
+    run(&mut writer.conn, "COMMIT").await?;
+    writer.knowledge.renew(&mut writer.conn, &writer.instance).await
+}
+
+fn read(writer: &LaneWriter, transaction: &Transaction<'_>) -> Result<Change> {
+    let broken = || Error::new(Code::ChangeLogDamaged, "a schema change without a statement");
+    let entry = entries(transaction.data).next().ok_or_else(broken)??;
+    if entry.kind != code::QUERY {
+        return Err(broken());
+    }
+    let query = Query::parse(entry.body)?;
+    let flavour = if entry.origin == Origin::MariaDb { Flavour::Mariadb } else { Flavour::Mysql };
+    let unreadable = |why: ddl::ScanError| {
+        Error::new(Code::MalformedLog, format!("a statement cannot be read: {why}: {}", excerpt(query.statement)))
+    };
+    let mut text = query.statement.to_vec();
+    let mut scanned = ddl::scan(&text, &options(&query, flavour)).map_err(unreadable)?;
+    if let Some(span) = scanned.start_transaction_span.clone() {
+        text.drain(span);
+        scanned = ddl::scan(&text, &options(&query, flavour)).map_err(unreadable)?;
+    }
+    let selection = &writer.knowledge.selection;
+    let mapped = |database: &str, table: &str| {
+        let to = selection.map(database, table);
+        (to != TableName::new(database, table)).then_some((to.database, to.table))
+    };
+    let mapped_database = |database: &str| {
+        let to = selection.map_database(database);
+        (to != database).then_some(to)
+    };
+    let names = scanned.tables.iter().filter_map(|name| {
+        let database = scanned.database_of(name)?;
+        selects(selection, database, &name.table).then(|| selection.map(database, &name.table))
+    });
+    let names = names.collect();
+    let statement = match cut_down(&scanned, selection) {
+        Some(statement) => statement,
+        None => dressed(&text, &scanned, &mapped, &mapped_database).map_err(unreadable)?,
+    };
+    Ok(Change {
+        seq: transaction.seq.0,
+        default_database: selection.map_database(&query.database),
+        settings: settings(&query),
+        statement,
+        scanned,
+        names,
+    })
+}
+
+/// A DROP that names tables which are not ours: the same for those that are.
+fn cut_down(scanned: &Scanned, selection: &Selection) -> Option<Vec<u8>> {
+    let word = match scanned.kind {
+        Kind::DropTable { .. } => "TABLE",
+        Kind::DropView => "VIEW",
+        _ => return None,
+    };
+    let names = scanned.tables.iter().filter_map(|name| {
+        let database = scanned.database_of(name)?;
+        let to = selection.map(database, &name.table);
+        selects(selection, database, &name.table).then(|| format!("{}.{}", quote(&to.database), quote(&to.table)))
+    });
+    Some(format!("DROP {word} IF EXISTS {}", names.collect::<Vec<_>>().join(", ")).into_bytes())
+}
+
+/// The statement under the target's names; a trigger with a guard, so that it does not act on our writes.
+fn dressed(
+    text: &[u8],
+    scanned: &Scanned,
+    map: &ddl::TableMap<'_>,
+    map_database: &ddl::DatabaseMap<'_>,
+) -> Result<Vec<u8>, ddl::ScanError> {
+    if let (Kind::CreateTrigger, Some(body)) = (&scanned.kind, scanned.body_start) {
+        let mut guarded_text = text[..body].to_vec();
+        guarded_text.extend_from_slice(guarded(&String::from_utf8_lossy(&text[body..])).as_bytes());
+        return ddl::rewrite(&guarded_text, scanned, map, map_database);
+    }
+    ddl::rewrite(text, scanned, map, map_database)
+}
+
+/// The session state that the statement ran under.
+fn settings(query: &Query<'_>) -> Vec<String> {
+    let mut settings = Vec::new();
+    if let Some(charset) = query.charset {
+        if let Some(client) = charset_of_collation(charset.client.into()) {
+            settings.push(format!("SET NAMES {}", client.name));
+        }
+        settings.push(format!("SET collation_connection = {}", charset.connection));
+    }
+    if let Some(mode) = query.sql_mode {
+        // What one family of servers knows and the other does not is left out by the low 32 bits.
+        settings.push(format!("SET sql_mode = {}", mode & 0xffff_ffff));
+    }
+    if let Some(zone) = &query.time_zone {
+        settings.push(format!("SET time_zone = {}", quote_text(zone)));
+    }
+    settings
+}
+
+/// Whether there is anything to do, and whether it may be done now.
+async fn may_run(writer: &mut LaneWriter, change: &Change, transaction: &Transaction<'_>, mode: Mode) -> Result<bool> {
+    let known = writer.knowledge.current();
+    let named: Vec<TableName> = change
+        .scanned
+        .tables
+        .iter()
+        .filter_map(|name| Some(TableName::new(change.scanned.database_of(name)?, &name.table)))
+        .collect();
+    let mut covered = named.iter().map(|name| is_in_copy(known.snapshots.get(name), transaction.mark));
+    if !named.is_empty() && covered.try_fold(true, |all, one| one.map(|one| all && one))? {
+        return Ok(false);
+    }
+    if mode == Mode::Overlap {
+        let copied = state::read_copied(&mut writer.conn, &writer.instance).await?;
+        if let Some(name) = named.iter().find(|name| copied.iter().any(|one| one.table == **name)) {
+            let what = format!("{name} was changed while it was copied: {}", excerpt(&change.statement));
+            return Err(Error::new(Code::SchemaChangedWhileCopying, what));
+        }
+    }
+    Ok(true)
+}
+
+/// Looks into the journal; writes what is about to run if it is not there yet.
+async fn was_run(writer: &LaneWriter, conn: &mut Conn, change: &Change) -> Result<bool> {
+    let now = fingerprint(conn, change).await?;
+    let question = format!(
+        "SELECT fingerprint FROM tidegate.ddl WHERE instance = '{}' AND seq = {}",
+        writer.instance, change.seq
+    );
+    let before: Option<String> = conn.query_first(question).await.map_err(understand)?;
+    if let Some(before) = before {
+        return Ok(before != now);
+    }
+    let statement: String = change.statement.iter().map(|byte| format!("{byte:02x}")).collect();
+    let entry = format!(
+        "INSERT INTO tidegate.ddl VALUES ('{}', {}, x'{statement}', 'running', _utf8mb4{})",
+        writer.instance,
+        change.seq,
+        quote_text(&now)
+    );
+    run(conn, &entry).await?;
+    Ok(false)
+}
+
+/// Everything about the named objects that a schema change can change, as text.
+async fn fingerprint(conn: &mut Conn, change: &Change) -> Result<String> {
+    let mut text = String::new();
+    for name in &change.names {
+        let full = format!("{}.{}", quote(&name.database), quote(&name.table));
+        text.push_str(&full);
+        match conn.query_first::<Row, _>(format!("SHOW CREATE TABLE {full}")).await.map_err(understand) {
+            Ok(row) => text.push_str(&row.and_then(|row| row.get::<String, _>(1)).unwrap_or_default()),
+            Err(error) if error.retry() == Retry::Auto => return Err(error),
+            Err(_) => text.push_str(" is absent"),
+        }
+        let condition = format!(
+            "TABLE_SCHEMA = _utf8mb4{} AND TABLE_NAME = _utf8mb4{}",
+            quote_text(&name.database),
+            quote_text(&name.table)
+        );
+        let created: Option<Option<String>> = conn
+            .query_first(format!("SELECT CREATE_TIME FROM information_schema.TABLES WHERE {condition}"))
+            .await
+            .map_err(understand)?;
+        text.push_str(&format!("; made {}\n", created.flatten().unwrap_or_default()));
+    }
+    for database in &change.scanned.databases {
+        let found: Option<String> = conn
+            .query_first(format!("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = _utf8mb4{}", quote_text(&database.name)))
+            .await
+            .map_err(understand)?;
+        text.push_str(&format!("database {}: {}\n", database.name, found.is_some()));
+    }
+    Ok(text)
+}
+
+async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, mode: Mode) -> Result<()> {
+    if !change.default_database.is_empty() {
+        // The database may be gone by now: then the statement does not need it.
+        let used = run(conn, &format!("USE {}", quote(&change.default_database))).await;
+        if let Err(error) = used
+            && error.retry() == Retry::Auto
+        {
+            return Err(error);
+        }
+    }
+    for setting in &change.settings {
+        if let Err(error) = run(conn, setting).await {
+            if error.retry() == Retry::Auto {
+                return Err(error);
+            }
+            tracing::debug!(%error, setting, "done without");
+        }
+    }
+    let done = conn.query_drop(change.statement.as_slice()).await;
+    match done {
+        Ok(()) => {}
+        Err(mysql_async::Error::Server(server)) if is_repeatable(change, server.code, mode) => {
+            tracing::debug!(message = server.message, seq = change.seq, "the schema change was there already");
+        }
+        Err(error) => {
+            let error = understand(error);
+            if error.retry() == Retry::Auto {
+                return Err(error);
+            }
+            let what = format!("{}: {}", excerpt(&change.statement), error.message());
+            return Err(Error::new(Code::SchemaChangeFailed, what));
+        }
+    }
+    if matches!(change.scanned.kind, Kind::CreateEvent | Kind::AlterEvent) {
+        disable_event(writer, conn, change).await?;
+    }
+    Ok(())
+}
+
+/// Events run in the target only once it is written by applications.
+async fn disable_event(writer: &LaneWriter, conn: &mut Conn, change: &Change) -> Result<()> {
+    let Some(event) = change.scanned.renamed_object.as_ref().or(change.scanned.object.as_ref()) else { return Ok(()) };
+    let database = change.scanned.database_of(event).map(|name| writer.knowledge.selection.map_database(name));
+    let database = database.unwrap_or_else(|| change.default_database.clone());
+    run(conn, &format!("ALTER EVENT {}.{} DISABLE", quote(&database), quote(&event.table))).await.map(|_| ())
+}
+
+/// Whether an error says that the target has already what the statement makes. Views, routines and the like are copied
+/// after the tables, so their changes from before may come again; a database may be made by hand before.
+fn is_repeatable(change: &Change, number: u16, mode: Mode) -> bool {
+    const EXISTS: [u16; 5] = [1050, 1304, 1359, 1537, 1007];
+    const ABSENT: [u16; 7] = [1051, 1146, 1305, 1360, 1539, 1008, 4092];
+    let program = matches!(
+        change.scanned.kind,
+        Kind::CreateView
+            | Kind::AlterView
+            | Kind::CreateTrigger
+            | Kind::DropTrigger
+            | Kind::CreateRoutine
+            | Kind::AlterRoutine
+            | Kind::DropRoutine
+            | Kind::CreateEvent
+            | Kind::AlterEvent
+            | Kind::DropEvent
+            | Kind::CreateDatabase
+            | Kind::DropDatabase
+    );
+    mode == Mode::Overlap && program && (EXISTS.contains(&number) || ABSENT.contains(&number))
+}

@@ -1,0 +1,98 @@
+//! Sessions that write to a target: their settings, the mark that tells our writes from an application's, and running
+//! several statements in one round trip with every outcome looked at.
+
+use crate::connect::{Endpoint, Server, data_setup, understand};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use tidegate_model::{Code, Error, InstanceName, Result};
+
+/// What the server said to one statement.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) affected_rows: u64,
+    pub(crate) warnings: u64,
+}
+
+/// Who writes: tells our transactions in the target's own log from all others.
+#[derive(Clone, Debug)]
+pub(crate) struct Marker {
+    instance: InstanceName,
+}
+
+impl Marker {
+    pub(crate) fn new(instance: InstanceName) -> Self {
+        Self { instance }
+    }
+
+    /// The tag of our GTIDs, for MySQL from 8.3 on: `[a-z_][a-z0-9_]{0,31}`.
+    pub(crate) fn tag(&self) -> String {
+        format!("tidegate_{:016x}", hash_of(self.instance.as_str().as_bytes()))
+    }
+
+    /// The session's server id, for MariaDB.
+    fn server_id(&self) -> u32 {
+        // Above what people choose by hand, below 2^32.
+        3_000_000_000 + (hash_of(self.instance.as_str().as_bytes()) % 1_000_000_000) as u32
+    }
+}
+
+/// FNV-1a: stable over versions and machines, which std's hasher is not.
+pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Opens a session that writes. Rights that only some servers give are asked for and done without.
+pub(crate) async fn open(endpoint: &Endpoint, marker: &Marker) -> Result<(Conn, Server)> {
+    let mut conn = endpoint.connect(&data_setup()).await?;
+    let server = Server::of(&mut conn).await?;
+    run(&mut conn, "SET foreign_key_checks = 0, @tidegate_apply = 1").await?;
+    let optional = if server.mariadb {
+        vec![format!("SET SESSION server_id = {}", marker.server_id())]
+    } else {
+        vec![
+            format!("SET SESSION gtid_next = 'AUTOMATIC:{}'", marker.tag()),
+            "SET SESSION sql_require_primary_key = 0".to_owned(),
+            "SET SESSION sql_generate_invisible_primary_key = 0".to_owned(),
+        ]
+    };
+    for statement in optional {
+        match run(&mut conn, &statement).await {
+            Ok(_) => {}
+            Err(error) if error.code() == Code::ConnectionLost => return Err(error),
+            Err(error) => tracing::debug!(%error, statement, "done without"),
+        }
+    }
+    Ok((conn, server))
+}
+
+/// Runs one statement.
+pub(crate) async fn run(conn: &mut Conn, statement: &str) -> Result<Outcome> {
+    let outcomes = run_all(conn, statement.as_bytes(), 1).await?;
+    Ok(outcomes[0])
+}
+
+/// Runs `count` statements, separated by `;`, in one round trip. The server stops at the first error, which is the
+/// answer then.
+pub(crate) async fn run_all(conn: &mut Conn, statements: &[u8], count: usize) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::with_capacity(count);
+    let mut result = conn.query_iter(statements).await.map_err(understand)?;
+    loop {
+        outcomes.push(Outcome { affected_rows: result.affected_rows(), warnings: u64::from(result.warnings()) });
+        while result.next().await.map_err(understand)?.is_some() {}
+        if outcomes.len() == count || result.is_empty() {
+            break;
+        }
+    }
+    drop(result);
+    if outcomes.len() == count {
+        return Ok(outcomes);
+    }
+    let what = format!("{} of {count} statements were answered", outcomes.len());
+    Err(Error::new(Code::Internal, what))
+}
+
+/// The warnings of the last statement, for messages.
+pub(crate) async fn warnings(conn: &mut Conn) -> Result<String> {
+    let rows: Vec<(String, u32, String)> = conn.query("SHOW WARNINGS LIMIT 3").await.map_err(understand)?;
+    Ok(rows.into_iter().map(|(_, number, text)| format!("{text} ({number})")).collect::<Vec<_>>().join("; "))
+}

@@ -1,0 +1,163 @@
+//! Our own schema in the target: what a link knows about itself, in the database that it is true of.
+
+use crate::connect::{quote_text, understand};
+use crate::session::run;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use tidegate_model::{
+    Checkpoint, Code, CopyProgress, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position, Result, Seq,
+    SeqSet, TableName,
+};
+
+const NAME: &str = "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL";
+const OBJECT: &str = "VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL";
+const TEXT: &str = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+
+/// Makes the schema `tidegate` if it is not there.
+pub(crate) async fn prepare(conn: &mut Conn) -> Result<()> {
+    let tables = [
+        "CREATE DATABASE IF NOT EXISTS tidegate CHARACTER SET utf8mb4 COLLATE utf8mb4_bin".to_owned(),
+        format!(
+            "CREATE TABLE IF NOT EXISTS tidegate.link (instance {NAME}, phase VARCHAR(16) NOT NULL, \
+             until_seq BIGINT UNSIGNED NOT NULL, start_position {TEXT} NOT NULL, source {TEXT} NOT NULL, \
+             selection {TEXT} NOT NULL, PRIMARY KEY (instance)) ENGINE=InnoDB"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS tidegate.checkpoint (instance {NAME}, lane SMALLINT UNSIGNED NOT NULL, \
+             version BIGINT UNSIGNED NOT NULL, epoch BIGINT UNSIGNED NOT NULL, seq BIGINT UNSIGNED NOT NULL, \
+             position {TEXT} NOT NULL, done LONGBLOB NOT NULL, PRIMARY KEY (instance, lane)) ENGINE=InnoDB"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS tidegate.copy (instance {NAME}, database_name {OBJECT}, table_name {OBJECT}, \
+             version BIGINT UNSIGNED NOT NULL, row_total BIGINT UNSIGNED NOT NULL, last_key LONGBLOB NULL, \
+             done TINYINT NOT NULL, snapshot {TEXT} NULL, PRIMARY KEY (instance, database_name, table_name)) ENGINE=InnoDB"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS tidegate.ddl (instance {NAME}, seq BIGINT UNSIGNED NOT NULL, \
+             statement LONGBLOB NOT NULL, state VARCHAR(16) NOT NULL, fingerprint {TEXT} NOT NULL, \
+             PRIMARY KEY (instance, seq)) ENGINE=InnoDB"
+        ),
+    ];
+    for statement in &tables {
+        run(conn, statement).await.map_err(|e| e.context("make the schema tidegate"))?;
+    }
+    Ok(())
+}
+
+/// What the target has of the link; `None` if it has nothing.
+pub(crate) async fn read(conn: &mut Conn, instance: &InstanceName) -> Result<Option<LinkState>> {
+    let link: Option<(String, u64, String, String, String)> = conn
+        .query_first(format!(
+            "SELECT phase, until_seq, start_position, source, selection FROM tidegate.link WHERE instance = '{instance}'"
+        ))
+        .await
+        .map_err(understand)?;
+    let Some((phase, until, start, source, selection)) = link else { return Ok(None) };
+    let phase = match phase.as_str() {
+        "copying" => Phase::Copying,
+        "catching-up" => Phase::CatchingUp { until: Seq(until) },
+        other => return Err(Error::new(Code::CheckpointChanged, format!("the link's phase is '{other}'"))),
+    };
+    let (lanes, copied) = (read_lanes(conn, instance).await?, read_copied(conn, instance).await?);
+    Ok(Some(LinkState { phase, start: Position::new(start), source, selection, lanes, copied }))
+}
+
+async fn read_lanes(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<LaneCheckpoint>> {
+    let rows: Vec<(u16, u64, u64, String, Vec<u8>)> = conn
+        .query(format!(
+            "SELECT lane, version, seq, position, done FROM tidegate.checkpoint WHERE instance = '{instance}' ORDER BY lane"
+        ))
+        .await
+        .map_err(understand)?;
+    let lanes = rows.into_iter().map(|(lane, version, seq, position, done)| {
+        let broken = || Error::new(Code::CheckpointChanged, format!("lane {lane}'s done-set is not readable"));
+        let low = Checkpoint { seq: Seq(seq), position: Position::new(position) };
+        Ok(LaneCheckpoint { lane, version, low, done: SeqSet::decode(&done).ok_or_else(broken)? })
+    });
+    lanes.collect()
+}
+
+pub(crate) async fn read_copied(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<CopyProgress>> {
+    type Row = (String, String, u64, Option<Vec<u8>>, bool, Option<String>);
+    let rows: Vec<Row> = conn
+        .query(format!(
+            "SELECT database_name, table_name, row_total, last_key, done, snapshot FROM tidegate.copy \
+             WHERE instance = '{instance}'"
+        ))
+        .await
+        .map_err(understand)?;
+    let progress = rows.into_iter().map(|(database, table, rows, last_key, done, snapshot)| CopyProgress {
+        table: TableName::new(database, table),
+        rows,
+        last_key,
+        done,
+        snapshot: snapshot.map(Position::new),
+    });
+    Ok(progress.collect())
+}
+
+/// Writes the rows of a new link.
+pub(crate) async fn begin(conn: &mut Conn, instance: &InstanceName, state: &LinkState) -> Result<()> {
+    run(conn, "BEGIN").await?;
+    run(
+        conn,
+        &format!(
+            "INSERT INTO tidegate.link VALUES ('{instance}', 'copying', 0, {}, {}, {})",
+            quote_text(state.start.as_str()),
+            quote_text(&state.source),
+            quote_text(&state.selection)
+        ),
+    )
+    .await?;
+    for lane in &state.lanes {
+        let position = quote_text(lane.low.position.as_str());
+        let values = format!("('{instance}', {}, 0, 1, {}, {position}, '')", lane.lane, lane.low.seq);
+        run(conn, &format!("INSERT INTO tidegate.checkpoint VALUES {values}")).await?;
+    }
+    run(conn, "COMMIT").await.map(|_| ())
+}
+
+pub(crate) async fn enter(conn: &mut Conn, instance: &InstanceName, phase: Phase) -> Result<()> {
+    let (name, until) = match phase {
+        Phase::Copying => ("copying", 0),
+        Phase::CatchingUp { until } => ("catching-up", until.0),
+    };
+    run(conn, &format!("UPDATE tidegate.link SET phase = '{name}', until_seq = {until} WHERE instance = '{instance}'"))
+        .await
+        .map(|_| ())
+}
+
+/// Forgets the link.
+pub(crate) async fn forget(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
+    run(conn, "BEGIN").await?;
+    for table in ["ddl", "copy", "checkpoint", "link"] {
+        run(conn, &format!("DELETE FROM tidegate.{table} WHERE instance = '{instance}'")).await?;
+    }
+    run(conn, "COMMIT").await.map(|_| ())
+}
+
+/// The first statement of every target transaction of a lane: the checkpoint, the marker, and the proof that nobody
+/// else wrote in between, all in one. It must change exactly one row.
+pub(crate) fn checkpoint_statement(instance: &InstanceName, checkpoint: &LaneCheckpoint) -> String {
+    let done: String = checkpoint.done.encode().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(
+        "UPDATE tidegate.checkpoint SET version = {version}, seq = {seq}, position = {position}, done = x'{done}' \
+         WHERE instance = '{instance}' AND lane = {lane} AND version = {before}",
+        version = checkpoint.version,
+        seq = checkpoint.low.seq,
+        position = quote_text(checkpoint.low.position.as_str()),
+        lane = checkpoint.lane,
+        before = checkpoint.version - 1,
+    )
+}
+
+/// The version of a lane's checkpoint. Waits for a commit of it that is still on its way.
+pub(crate) async fn lane_version(conn: &mut Conn, instance: &InstanceName, lane: u16) -> Result<u64> {
+    let version: Option<u64> = conn
+        .query_first(format!(
+            "SELECT version FROM tidegate.checkpoint WHERE instance = '{instance}' AND lane = {lane} FOR UPDATE"
+        ))
+        .await
+        .map_err(understand)?;
+    version.ok_or_else(|| Error::new(Code::CheckpointChanged, format!("lane {lane}'s checkpoint is gone")))
+}

@@ -1,0 +1,220 @@
+//! A MySQL or MariaDB server as a target.
+
+use crate::catalog::{self, TableInfo};
+use crate::connect::{Endpoint, Server, quote, question_setup};
+use crate::footprint::Footprints;
+use crate::gtid::MysqlPosition;
+use crate::loader::TableLoader;
+use crate::session::{self, Marker};
+use crate::source::{parse, selects};
+use crate::state;
+use crate::writer::LaneWriter;
+use crate::{check, definitions};
+use mysql_async::Conn;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, RwLock};
+use tidegate_model::{
+    Code, Definition, Error, FootprintReader, Fut, InstanceName, LinkState, Loader, Phase, Result, Selection, Table,
+    TableName, Target, Writer,
+};
+
+/// A server that is written.
+pub struct MysqlTarget {
+    endpoint: Endpoint,
+    instance: InstanceName,
+    selection: Selection,
+    knowledge: Arc<Knowledge>,
+}
+
+/// What the target's tables are, shared by everything that writes. Renewed when a schema change was carried out.
+pub(crate) struct Knowledge {
+    pub(crate) selection: Selection,
+    inner: RwLock<Arc<Known>>,
+}
+
+/// One state of the knowledge.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Counts up with every change, so that what was derived from it can be thrown away.
+    pub(crate) generation: u64,
+    /// By the names in the target.
+    pub(crate) tables: HashMap<TableName, Arc<TableInfo>>,
+    /// By the names in the source: changes up to there are in the copy already.
+    pub(crate) snapshots: HashMap<TableName, MysqlPosition>,
+}
+
+impl Known {
+    /// Lists of columns by which other tables refer to this one.
+    pub(crate) fn referred_columns(&self, parent: &TableName) -> HashSet<Vec<String>> {
+        let keys = self.tables.values().flat_map(|table| &table.parents);
+        keys.filter(|key| &key.parent == parent).map(|key| key.parent_columns.clone()).collect()
+    }
+}
+
+impl Knowledge {
+    pub(crate) fn current(&self) -> Arc<Known> {
+        self.inner.read().expect("no holder panics").clone()
+    }
+
+    /// Reads the definitions of all selected tables anew.
+    pub(crate) async fn renew(&self, conn: &mut Conn, instance: &InstanceName) -> Result<()> {
+        let databases = catalog::databases(conn).await?;
+        // Names are the target's: which source table stands behind one is not asked here, so all are read.
+        let found = catalog::read(conn, &databases, &|_, _| true).await?;
+        let mut snapshots = HashMap::new();
+        for progress in state::read_copied(conn, instance).await? {
+            if let Some(position) = progress.snapshot {
+                snapshots.insert(progress.table, parse(&position)?);
+            }
+        }
+        let mut inner = self.inner.write().expect("no holder panics");
+        *inner = Arc::new(Known {
+            generation: inner.generation + 1,
+            tables: found.into_iter().map(|info| (info.name.clone(), Arc::new(info))).collect(),
+            snapshots,
+        });
+        Ok(())
+    }
+}
+
+impl MysqlTarget {
+    pub fn new(endpoint: Endpoint, instance: InstanceName, selection: Selection) -> Self {
+        let knowledge = Knowledge { selection: selection.clone(), inner: RwLock::default() };
+        Self { endpoint, instance, selection, knowledge: Arc::new(knowledge) }
+    }
+
+    fn marker(&self) -> Marker {
+        Marker::new(self.instance.clone())
+    }
+
+    async fn question(&self) -> Result<(Conn, Server)> {
+        let mut conn = self.endpoint.connect(&question_setup()).await?;
+        let server = Server::of(&mut conn).await?;
+        Ok((conn, server))
+    }
+
+    /// A session that writes, but speaks UTF-8.
+    async fn administer(&self) -> Result<(Conn, Server)> {
+        let (mut conn, server) = session::open(&self.endpoint, &self.marker()).await?;
+        session::run(&mut conn, &question_setup()[0]).await?;
+        Ok((conn, server))
+    }
+
+    async fn make(&self, definitions: &[Definition], selection: &Selection) -> Result<Vec<String>> {
+        let (mut conn, server) = self.administer().await?;
+        let copied = state::read_copied(&mut conn, &self.instance).await?;
+        let copied: HashSet<TableName> =
+            copied.into_iter().map(|one| selection.map(&one.table.database, &one.table.table)).collect();
+        definitions::make(&mut conn, server, definitions, selection, &|name| copied.contains(name)).await
+    }
+
+    async fn open_loader(&self, table: &Table) -> Result<TableLoader> {
+        let name = self.selection.map(&table.name.database, &table.name.table);
+        let info = self.knowledge.current().tables.get(&name).cloned();
+        let info = info.ok_or_else(|| Error::new(Code::MissingTable, format!("{name} is not in the target")))?;
+        TableLoader::open(&self.endpoint, self.instance.clone(), table.name.clone(), info).await
+    }
+
+    /// Drops what this link copied, then forgets the link: in this order, so that it can be repeated.
+    async fn start_over(&self) -> Result<()> {
+        let (mut conn, _) = self.administer().await?;
+        for progress in state::read_copied(&mut conn, &self.instance).await? {
+            let name = self.selection.map(&progress.table.database, &progress.table.table);
+            let statement = format!("DROP TABLE IF EXISTS {}.{}", quote(&name.database), quote(&name.table));
+            session::run(&mut conn, &statement).await?;
+        }
+        state::forget(&mut conn, &self.instance).await
+    }
+}
+
+impl Target for MysqlTarget {
+    fn check(&self) -> Fut<'_, ()> {
+        Box::pin(async {
+            let (mut conn, server) = self.question().await?;
+            check::check_target(&mut conn, server, &self.endpoint, &self.selection).await
+        })
+    }
+
+    fn identity(&self) -> Fut<'_, String> {
+        Box::pin(async {
+            let (mut conn, server) = self.question().await?;
+            check::server_identity(&mut conn, server).await
+        })
+    }
+
+    fn prepare(&self) -> Fut<'_, ()> {
+        Box::pin(async {
+            let (mut conn, _) = self.administer().await?;
+            state::prepare(&mut conn).await
+        })
+    }
+
+    fn state(&self) -> Fut<'_, Option<LinkState>> {
+        Box::pin(async {
+            let (mut conn, _) = self.question().await?;
+            state::read(&mut conn, &self.instance).await
+        })
+    }
+
+    fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()> {
+        Box::pin(async {
+            let (mut conn, _) = self.administer().await?;
+            state::begin(&mut conn, &self.instance, state).await
+        })
+    }
+
+    fn enter<'a>(&'a self, phase: Phase) -> Fut<'a, ()> {
+        Box::pin(async move {
+            let (mut conn, _) = self.administer().await?;
+            state::enter(&mut conn, &self.instance, phase).await
+        })
+    }
+
+    fn reset(&self) -> Fut<'_, ()> {
+        Box::pin(self.start_over())
+    }
+
+    fn define<'a>(&'a self, definitions: &'a [Definition], selection: &'a Selection) -> Fut<'a, Vec<String>> {
+        Box::pin(self.make(definitions, selection))
+    }
+
+    fn learn<'a>(&'a self, _selection: &'a Selection) -> Fut<'a, ()> {
+        Box::pin(async {
+            let (mut conn, _) = self.question().await?;
+            self.knowledge.renew(&mut conn, &self.instance).await
+        })
+    }
+
+    fn loader<'a>(&'a self, table: &'a Table, _selection: &'a Selection) -> Fut<'a, Box<dyn Loader>> {
+        Box::pin(async { Ok(Box::new(self.open_loader(table).await?) as Box<dyn Loader>) })
+    }
+
+    fn writer(&self, lane: u16) -> Fut<'_, Box<dyn Writer>> {
+        Box::pin(async move {
+            let writer =
+                LaneWriter::open(self.endpoint.clone(), self.instance.clone(), lane, self.knowledge.clone()).await?;
+            Ok(Box::new(writer) as Box<dyn Writer>)
+        })
+    }
+
+    fn footprints(&self) -> Box<dyn FootprintReader> {
+        Box::new(Footprints::new(self.knowledge.clone()))
+    }
+}
+
+/// Whether a source table takes part and what is known of its counterpart.
+pub(crate) fn counterpart(
+    knowledge: &Knowledge,
+    known: &Known,
+    database: &str,
+    table: &str,
+) -> Result<Option<Arc<TableInfo>>> {
+    if !selects(&knowledge.selection, database, table) {
+        return Ok(None);
+    }
+    let name = knowledge.selection.map(database, table);
+    match known.tables.get(&name) {
+        Some(info) => Ok(Some(info.clone())),
+        None => Err(Error::new(Code::MissingTable, format!("{name} is not in the target"))),
+    }
+}

@@ -1,0 +1,204 @@
+//! A lane's connection: one target transaction at a time.
+
+use crate::batch::{Affected, Batch, Statements};
+use crate::binlog::event::code;
+use crate::connect::{Endpoint, Server, understand};
+use crate::decode::{Decoder, entries, is_rows};
+use crate::schema;
+use crate::session::{self, Marker, run, run_all, warnings};
+use crate::state;
+use crate::target::Knowledge;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use std::sync::Arc;
+use tidegate_model::{Code, Error, Fut, InstanceName, LaneCheckpoint, Mode, Result, Transaction, Writer};
+
+/// A batch is sent when it has grown to this, its transaction still open.
+const FLUSH_BYTES: usize = 4 << 20;
+
+pub(crate) struct LaneWriter {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) instance: InstanceName,
+    pub(crate) lane: u16,
+    pub(crate) knowledge: Arc<Knowledge>,
+    pub(crate) conn: Conn,
+    pub(crate) server: Server,
+    decoder: Decoder,
+    batch: Batch,
+    statements: Statements,
+    /// The statement that opens the target transaction; empty once it was sent.
+    opening: String,
+    mode: Mode,
+    packet_bytes_max: usize,
+}
+
+impl LaneWriter {
+    pub(crate) async fn open(
+        endpoint: Endpoint,
+        instance: InstanceName,
+        lane: u16,
+        knowledge: Arc<Knowledge>,
+    ) -> Result<Self> {
+        let (mut conn, server) = session::open(&endpoint, &Marker::new(instance.clone())).await?;
+        let packet_bytes_max = packet_bytes_max(&mut conn).await?;
+        Ok(Self {
+            endpoint,
+            instance,
+            lane,
+            decoder: Decoder::new(knowledge.clone()),
+            knowledge,
+            conn,
+            server,
+            batch: Batch::default(),
+            statements: Statements::default(),
+            opening: String::new(),
+            mode: Mode::Overlap,
+            packet_bytes_max,
+        })
+    }
+
+    async fn take_in(&mut self, transaction: Transaction<'_>) -> Result<u64> {
+        let mut rows = 0;
+        for entry in entries(transaction.data) {
+            let entry = entry?;
+            match entry.kind {
+                code::TABLE_MAP => self.decoder.table_map(&entry)?,
+                kind if is_rows(kind) => {
+                    let batch = &mut self.batch;
+                    self.decoder.rows(&entry, |change| {
+                        if is_in_copy(change.plan.snapshot.as_ref(), transaction.mark)? {
+                            return Ok(());
+                        }
+                        rows += 1;
+                        batch.add(&change)
+                    })?;
+                    if self.batch.bytes() >= FLUSH_BYTES {
+                        self.flush().await?;
+                    }
+                }
+                other => return Err(Error::new(Code::Internal, format!("an entry of kind {other} among rows"))),
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Sends what is there; the transaction stays open.
+    async fn flush(&mut self) -> Result<()> {
+        let mut statements = std::mem::take(&mut self.statements);
+        statements.sql.clear();
+        statements.expected.clear();
+        let opening = std::mem::take(&mut self.opening);
+        let opens = !opening.is_empty();
+        if opens {
+            statements.sql.extend_from_slice(opening.as_bytes());
+        }
+        self.batch.take(self.mode, self.server.mariadb, &mut statements);
+        let sent = self.send(&statements, opens).await;
+        self.statements = statements;
+        sent
+    }
+
+    async fn send(&mut self, statements: &Statements, opens: bool) -> Result<()> {
+        let sql = statements.sql.strip_suffix(b";").unwrap_or(&statements.sql);
+        if sql.is_empty() {
+            return Ok(());
+        }
+        if sql.len() > self.packet_bytes_max {
+            let what = format!("a batch of {} bytes is larger than the target's max_allowed_packet", sql.len());
+            let remedy = format!("SET GLOBAL max_allowed_packet={} on the target", (sql.len() * 2).next_multiple_of(1 << 20));
+            return Err(Error::new(Code::WriteRefused, what).with_remedy(remedy));
+        }
+        let before = if opens { 2 } else { 0 };
+        let outcomes = run_all(&mut self.conn, sql, before + statements.expected.len()).await?;
+        if opens && outcomes[1].affected_rows != 1 {
+            // Who moved it: our own commit whose answer was lost, or somebody else? Looking again tells.
+            return Err(Error::new(Code::TargetBusy, format!("lane {}'s checkpoint is not where it was", self.lane)));
+        }
+        for (outcome, (expected, table)) in outcomes[before..].iter().zip(&statements.expected) {
+            if outcome.warnings > expected.warnings_max {
+                let what = self.last_warnings().await;
+                return Err(Error::new(Code::WriteRefused, format!("{table}: the target would change a value: {what}")));
+            }
+            if !expected.affected.holds(outcome.affected_rows) {
+                return Err(conflict(table, expected.affected, outcome.affected_rows));
+            }
+        }
+        Ok(())
+    }
+
+    async fn last_warnings(&mut self) -> String {
+        match warnings(&mut self.conn).await {
+            Ok(text) if !text.is_empty() => text,
+            _ => "the server has forgotten its warning".to_owned(),
+        }
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        self.flush().await?;
+        run(&mut self.conn, "COMMIT").await.map(|_| ())
+    }
+
+    async fn connect_again(&mut self) -> Result<u64> {
+        let before = self.conn.id();
+        let (conn, server) = session::open(&self.endpoint, &Marker::new(self.instance.clone())).await?;
+        (self.conn, self.server) = (conn, server);
+        // The old session may still hold locks, or even be committing: end it, then wait for what it did.
+        let _ = run(&mut self.conn, &format!("KILL {before}")).await;
+        self.batch = Batch::default();
+        let version = state::lane_version(&mut self.conn, &self.instance, self.lane).await?;
+        self.knowledge.renew(&mut self.conn, &self.instance).await?;
+        Ok(version)
+    }
+}
+
+impl Writer for LaneWriter {
+    fn begin(&mut self, checkpoint: &LaneCheckpoint, mode: Mode) {
+        self.decoder.refresh();
+        self.batch = Batch::default();
+        self.mode = mode;
+        self.opening = format!("BEGIN;{};", state::checkpoint_statement(&self.instance, checkpoint));
+    }
+
+    fn add<'a>(&'a mut self, transaction: Transaction<'a>) -> Fut<'a, u64> {
+        Box::pin(self.take_in(transaction))
+    }
+
+    fn commit(&mut self) -> Fut<'_, ()> {
+        Box::pin(self.finish())
+    }
+
+    fn schema<'a>(
+        &'a mut self,
+        transaction: Transaction<'a>,
+        checkpoint: &'a LaneCheckpoint,
+        mode: Mode,
+    ) -> Fut<'a, ()> {
+        Box::pin(schema::carry_out(self, transaction, checkpoint, mode))
+    }
+
+    fn recover(&mut self) -> Fut<'_, u64> {
+        Box::pin(self.connect_again())
+    }
+}
+
+/// Whether the table's copy was made after the transaction.
+pub(crate) fn is_in_copy(snapshot: Option<&crate::gtid::MysqlPosition>, mark: &[u8]) -> Result<bool> {
+    let Some(snapshot) = snapshot else { return Ok(false) };
+    snapshot.covers(mark).map_err(|why| Error::new(Code::ChangeLogDamaged, format!("a mark is not readable: {why}")))
+}
+
+async fn packet_bytes_max(conn: &mut Conn) -> Result<usize> {
+    let bytes: Option<usize> = conn.query_first("SELECT @@max_allowed_packet").await.map_err(understand)?;
+    Ok(bytes.unwrap_or(1 << 20))
+}
+
+fn conflict(table: &str, expected: Affected, affected: u64) -> Error {
+    let what = match expected {
+        Affected::Rows(rows) => format!("{table}: {rows} rows were to be written or deleted, {affected} were"),
+        Affected::Updates { sure, .. } => {
+            format!("{table}: {sure} rows were to be updated, and some were missing or equal already")
+        }
+        Affected::Any => format!("{table}: {affected} rows"),
+    };
+    Error::new(Code::Conflict, what)
+}

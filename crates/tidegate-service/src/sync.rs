@@ -1,0 +1,218 @@
+//! One link in the foreground: what `tidegate sync` asks for, and how it runs.
+
+use crate::endpoint::{Endpoint, EndpointUrl, Side};
+use crate::folder::{Owner, Surroundings, claim};
+use crate::stable_hash;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_engine::LANES_MAX;
+use tidegate_engine::link::{self, Options, Outcome};
+use tidegate_engine::progress::Progress;
+use tidegate_model::{Code, Error, InstanceName, Pattern, Result, Selection, Source, Target};
+use tokio_util::sync::CancellationToken;
+
+pub const LANES_DEFAULT: u16 = 2;
+pub const COPY_WORKERS_DEFAULT: u16 = 2;
+pub const COPY_WORKERS_MAX: u16 = 64;
+pub const LOG_BYTES_MAX_DEFAULT: u64 = 16 << 30;
+/// The log's last segment stays until the next is begun: below a few segments capture would wait for ever.
+pub const LOG_BYTES_MAX_LEAST: u64 = 256 << 20;
+pub const RETRY_WINDOW_DEFAULT: Duration = Duration::from_secs(12 * 3600);
+
+/// Where the ids lie that we choose ourselves: above the small ones that people give to their servers.
+const SERVER_IDS: std::ops::RangeInclusive<u32> = 1_000_000..=4_000_000_000;
+
+/// What a person asks for. What is `None` is chosen: the same again for the same two servers.
+#[derive(Clone)]
+pub struct SyncRequest {
+    pub source: EndpointUrl,
+    pub target: EndpointUrl,
+    pub objects: Objects,
+    pub name: Option<String>,
+    /// The link's own folder.
+    pub data_dir: Option<PathBuf>,
+    pub lanes: Option<u16>,
+    pub copy_workers: Option<u16>,
+    pub log_bytes_max: Option<u64>,
+    pub retry_window: Option<Duration>,
+    pub until_caught_up: bool,
+    pub server_id: Option<u32>,
+}
+
+/// Which tables, in a person's words.
+#[derive(Clone, Debug, Default)]
+pub struct Objects {
+    pub include: Vec<String>,
+    pub exclude: Vec<String>,
+    pub rename: Vec<String>,
+}
+
+/// A request with everything decided.
+#[derive(Clone, Debug)]
+pub struct SyncPlan {
+    source: Endpoint,
+    target: Endpoint,
+    server_id: u32,
+    renames: bool,
+    options: Options,
+}
+
+impl Objects {
+    /// Errors name the option and the text at fault.
+    pub fn read(&self) -> Result<Selection> {
+        let bad = |why: String| Error::new(Code::BadPattern, why);
+        for (option, texts) in [("--include", &self.include), ("--exclude", &self.exclude)] {
+            for text in texts {
+                Pattern::parse(text).map_err(|why| bad(format!("{option}: {why}")))?;
+            }
+        }
+        Selection::new(&self.include, &self.exclude, &self.rename).map_err(|why| {
+            let why = why.strip_prefix("rename: ").unwrap_or(&why);
+            bad(format!("--rename: {why}")).with_remedy("write a.b=c.d for a table, or a.*=c.* for a whole database")
+        })
+    }
+}
+
+impl SyncRequest {
+    /// Decides everything that can be decided without asking a server.
+    pub fn resolve(&self, surroundings: &Surroundings) -> Result<SyncPlan> {
+        let source = self.source.read(Side::Source)?;
+        let target = self.target.read(Side::Target)?;
+        let selection = self.objects.read()?;
+        let bad = |why: String| Error::new(Code::BadSetting, why);
+        let instance = match &self.name {
+            Some(name) => InstanceName::parse(name).map_err(|why| bad(format!("--name: {why}")))?,
+            None => default_name(&source, &target)?,
+        };
+        let folder = match &self.data_dir {
+            Some(folder) => folder.clone(),
+            None => surroundings.link_folder(&instance)?,
+        };
+        let lanes = self.lanes.unwrap_or(LANES_DEFAULT);
+        if lanes == 0 || usize::from(lanes) > LANES_MAX {
+            return Err(bad(format!("--lanes: {lanes} is not within 1 to {LANES_MAX}")));
+        }
+        let copy_workers = self.copy_workers.unwrap_or(COPY_WORKERS_DEFAULT);
+        if copy_workers == 0 || copy_workers > COPY_WORKERS_MAX {
+            return Err(bad(format!("--copy-workers: {copy_workers} is not within 1 to {COPY_WORKERS_MAX}")));
+        }
+        let log_bytes_max = self.log_bytes_max.unwrap_or(LOG_BYTES_MAX_DEFAULT);
+        if log_bytes_max < LOG_BYTES_MAX_LEAST {
+            let least = LOG_BYTES_MAX_LEAST >> 20;
+            return Err(bad(format!("--log-limit: {log_bytes_max} bytes are too few; give at least {least}MiB")));
+        }
+        let server_id = self.server_id.unwrap_or_else(|| default_server_id(&instance));
+        if server_id == 0 {
+            return Err(bad("--server-id: 0 is not an id; give 1 to 4294967295".to_owned()));
+        }
+        let options = Options {
+            instance,
+            selection,
+            folder,
+            lanes,
+            copy_workers: usize::from(copy_workers),
+            log_bytes_max,
+            retry_window: self.retry_window.unwrap_or(RETRY_WINDOW_DEFAULT),
+            until_caught_up: self.until_caught_up,
+        };
+        Ok(SyncPlan { source, target, server_id, renames: !self.objects.rename.is_empty(), options })
+    }
+}
+
+fn default_name(source: &Endpoint, target: &Endpoint) -> Result<InstanceName> {
+    let hash = stable_hash(&format!("{} {}", source.address(), target.address()));
+    let name = format!("sync-{:08x}", (hash >> 32) as u32 ^ hash as u32);
+    InstanceName::parse(&name).map_err(|why| Error::new(Code::Internal, why))
+}
+
+fn default_server_id(name: &InstanceName) -> u32 {
+    let span = u64::from(SERVER_IDS.end() - SERVER_IDS.start()) + 1;
+    SERVER_IDS.start() + (stable_hash(name.as_str()) % span) as u32
+}
+
+impl SyncPlan {
+    pub fn name(&self) -> &str {
+        self.options.instance.as_str()
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        &self.options.folder
+    }
+
+    pub fn source(&self) -> &Endpoint {
+        &self.source
+    }
+
+    pub fn target(&self) -> &Endpoint {
+        &self.target
+    }
+
+    /// Runs the link until `stop`, until it has caught up if asked so, or until an error that needs a person.
+    pub async fn run(self, progress: Arc<Progress>, stop: CancellationToken) -> Result<Outcome> {
+        let selection = &self.options.selection;
+        let source = self.source.source(self.server_id, selection);
+        let target = self.target.target(&self.options.instance, selection);
+        tokio::select! {
+            met = self.meet(source.as_ref(), target.as_ref()) => met?,
+            () = stop.cancelled() => return Ok(Outcome::Stopped),
+        }
+        link::run(source, target, self.options, progress, stop).await
+    }
+
+    /// Asks both servers who they are, and sees to it that this pair of them, the names in the target and the folder
+    /// fit together.
+    async fn meet(&self, source: &dyn Source, target: &dyn Target) -> Result<()> {
+        let source_identity = source.identity().await.map_err(|e| e.context(Side::Source))?;
+        let target_identity = target.identity().await.map_err(|e| e.context(Side::Target))?;
+        let same_server = source_identity == target_identity;
+        if same_server && !self.renames {
+            return Err(self.same_server("nothing is renamed on the way"));
+        }
+        if self.renames {
+            let selection = &self.options.selection;
+            let tables = source.tables(selection).await.map_err(|e| e.context(Side::Source))?;
+            let names: Vec<_> = tables.iter().map(|table| &table.name).collect();
+            if same_server && let Some(why) = stays_within(selection, &names) {
+                return Err(self.same_server(&why));
+            }
+            collisions(selection, &names)?;
+        }
+        let owner = Owner { name: &self.options.instance, source: &source_identity, target: &target_identity };
+        claim(&self.options.folder, &owner)
+    }
+
+    fn same_server(&self, why: &str) -> Error {
+        let what = format!("{} and {} are one server, and {why}", self.source.address(), self.target.address());
+        Error::new(Code::SameServer, what)
+    }
+}
+
+/// On one server every table must get a name that does not belong to the link itself, or its changes would come back.
+fn stays_within(selection: &Selection, names: &[&tidegate_model::TableName]) -> Option<String> {
+    names.iter().find_map(|name| {
+        let mapped = selection.map(&name.database, &name.table);
+        if mapped == **name {
+            return Some(format!("{name} keeps its name"));
+        }
+        let selected = selection.selects(&mapped.database, &mapped.table);
+        selected.then(|| format!("{name} becomes {mapped}, which is selected itself"))
+    })
+}
+
+/// Two tables must not become one.
+fn collisions(selection: &Selection, names: &[&tidegate_model::TableName]) -> Result<()> {
+    let mut seen = HashMap::new();
+    for name in names {
+        let mapped = selection.map(&name.database, &name.table);
+        if let Some(other) = seen.insert(mapped.clone(), *name) {
+            let what = format!("--rename: {other} and {name} would both become {mapped}");
+            return Err(Error::new(Code::BadPattern, what).with_remedy("rename one of them to something else"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
