@@ -8,5 +8,6 @@ mod copy;
 pub mod link;
 pub mod progress;
 mod retry;
+pub mod verify;
 
 pub use apply::LANES_MAX;

@@ -157,9 +157,14 @@ impl Default for Progress {
 
 /// Time from a transaction's commit on the source to its commit on the target, by the two machines' clocks.
 /// Sixteen buckets to a doubling: a read value is at most 5 % off.
-#[derive(Debug)]
 pub struct LagHistogram {
     buckets: Vec<AtomicU64>,
+}
+
+impl std::fmt::Debug for LagHistogram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "p50 {:?} ms, p99 {:?} ms", self.quantile_ms(0.5), self.quantile_ms(0.99))
+    }
 }
 
 const STEPS: u32 = 16;

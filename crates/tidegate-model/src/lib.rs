@@ -5,6 +5,7 @@
 //! runtime: the standard library alone, so that adapters and engine can be built side by side.
 
 mod checkpoint;
+mod compare;
 mod error;
 mod name;
 mod position;
@@ -13,6 +14,10 @@ mod source;
 mod target;
 
 pub use checkpoint::{Checkpoint, LaneCheckpoint, SeqSet};
+pub use compare::{
+    Comparable, ComparedColumn, ComparedKey, ComparedTable, FoundRow, Layout, LayoutColumn, RowHash, RowReader, RowSink, Rows,
+    Wanted,
+};
 pub use error::{Code, Error, Result, Retry};
 pub use name::{InstanceName, TableName};
 pub use position::{Position, Seq};

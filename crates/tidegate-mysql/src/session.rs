@@ -4,7 +4,7 @@
 use crate::connect::{Endpoint, Server, data_setup, understand};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use tidegate_model::{Code, Error, InstanceName, Result};
+use tidegate_model::{Code, InstanceName, Result};
 
 /// What the server said to one statement.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,19 +76,13 @@ pub(crate) async fn run(conn: &mut Conn, statement: &str) -> Result<Outcome> {
 pub(crate) async fn run_all(conn: &mut Conn, statements: &[u8], count: usize) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::with_capacity(count);
     let mut result = conn.query_iter(statements).await.map_err(understand)?;
-    loop {
+    for _ in 0..count {
         outcomes.push(Outcome { affected_rows: result.affected_rows(), warnings: u64::from(result.warnings()) });
+        // To the end of this answer, which brings the next one: an error of the next statement comes from here.
         while result.next().await.map_err(understand)?.is_some() {}
-        if outcomes.len() == count || result.is_empty() {
-            break;
-        }
     }
-    drop(result);
-    if outcomes.len() == count {
-        return Ok(outcomes);
-    }
-    let what = format!("{} of {count} statements were answered", outcomes.len());
-    Err(Error::new(Code::Internal, what))
+    result.drop_result().await.map_err(understand)?;
+    Ok(outcomes)
 }
 
 /// The warnings of the last statement, for messages.

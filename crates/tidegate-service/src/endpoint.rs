@@ -140,7 +140,8 @@ mod tests {
     use super::*;
 
     fn read(url: &str, password: Option<&str>, password_in_url: bool) -> Result<Endpoint> {
-        EndpointUrl { url: url.to_owned(), password: password.map(Secret::new), password_in_url }.read(Side::Source)
+        EndpointUrl { url: url.to_owned(), password: password.map(Secret::new), password_in_url }
+            .read(Side::Source)
     }
 
     fn password(endpoint: &Endpoint) -> Option<&str> {

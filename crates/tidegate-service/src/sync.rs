@@ -70,7 +70,8 @@ impl Objects {
         }
         Selection::new(&self.include, &self.exclude, &self.rename).map_err(|why| {
             let why = why.strip_prefix("rename: ").unwrap_or(&why);
-            bad(format!("--rename: {why}")).with_remedy("write a.b=c.d for a table, or a.*=c.* for a whole database")
+            bad(format!("--rename: {why}"))
+                .with_remedy("write a.b=c.d for a table, or a.*=c.* for a whole database")
         })
     }
 }
@@ -101,7 +102,9 @@ impl SyncRequest {
         let log_bytes_max = self.log_bytes_max.unwrap_or(LOG_BYTES_MAX_DEFAULT);
         if log_bytes_max < LOG_BYTES_MAX_LEAST {
             let least = LOG_BYTES_MAX_LEAST >> 20;
-            return Err(bad(format!("--log-limit: {log_bytes_max} bytes are too few; give at least {least}MiB")));
+            return Err(bad(format!(
+                "--log-limit: {log_bytes_max} bytes are too few; give at least {least}MiB"
+            )));
         }
         let server_id = self.server_id.unwrap_or_else(|| default_server_id(&instance));
         if server_id == 0 {
@@ -179,12 +182,14 @@ impl SyncPlan {
             }
             collisions(selection, &names)?;
         }
-        let owner = Owner { name: &self.options.instance, source: &source_identity, target: &target_identity };
+        let owner =
+            Owner { name: &self.options.instance, source: &source_identity, target: &target_identity };
         claim(&self.options.folder, &owner)
     }
 
     fn same_server(&self, why: &str) -> Error {
-        let what = format!("{} and {} are one server, and {why}", self.source.address(), self.target.address());
+        let what =
+            format!("{} and {} are one server, and {why}", self.source.address(), self.target.address());
         Error::new(Code::SameServer, what)
     }
 }
@@ -208,7 +213,9 @@ fn collisions(selection: &Selection, names: &[&tidegate_model::TableName]) -> Re
         let mapped = selection.map(&name.database, &name.table);
         if let Some(other) = seen.insert(mapped.clone(), *name) {
             let what = format!("--rename: {other} and {name} would both become {mapped}");
-            return Err(Error::new(Code::BadPattern, what).with_remedy("rename one of them to something else"));
+            return Err(
+                Error::new(Code::BadPattern, what).with_remedy("rename one of them to something else")
+            );
         }
     }
     Ok(())

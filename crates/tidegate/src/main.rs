@@ -1,1 +1,62 @@
-fn main() {}
+//! The `tidegate` program. It only wires: what a person types goes to tidegate-service, what comes back is shown.
+
+mod args;
+mod explain;
+mod failure;
+mod figures;
+mod logging;
+mod login;
+mod quantity;
+mod signals;
+mod sync;
+mod view;
+
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use std::future::Future;
+use std::process::ExitCode;
+use tidegate_service::{Code, Error, Result};
+
+fn main() -> ExitCode {
+    // Fails only if there is a provider already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+    logging::start(&cli.logs, &bars);
+    match cli.command {
+        Command::Sync(args) => {
+            let json = args.json;
+            finish(json, &bars, sync::run(*args, bars.clone()))
+        }
+        Command::Explain { code } => explain::run(code),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut script);
+            figures::print(&String::from_utf8_lossy(&script));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Runs a command to its end and shows the error, if it has one.
+fn finish(json: bool, bars: &MultiProgress, command: impl Future<Output = Result<ExitCode>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => {
+            let ended = runtime.block_on(command);
+            // What is left is a look-up of a host name at most: nothing that a database would miss.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => Err(Error::new(Code::Internal, format!("the runtime cannot start: {error}"))),
+    };
+    ended.unwrap_or_else(|error| {
+        failure::log_causes(&error);
+        if json {
+            figures::print(&failure::json_line(&error));
+        }
+        view::say(bars, &failure::lines(&error));
+        ExitCode::from(failure::EXIT_ERROR)
+    })
+}

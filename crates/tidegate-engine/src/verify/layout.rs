@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use tidegate_model::{
-    Code, Comparable, ComparedKey, ComparedTable, Error, Layout, LayoutColumn, Result, RowHash, Selection, TableName,
-    Wanted,
+    Code, Comparable, ComparedKey, ComparedTable, Error, Layout, LayoutColumn, Result, RowHash, Selection,
+    TableName, Wanted,
 };
 
 /// A table of the source and its image.
@@ -29,14 +29,17 @@ pub(super) async fn pairs(
         // To call it identical would be true and of no use.
         return Err(Error::new(Code::NothingSelected, "the source has no table to compare"));
     }
-    let names: Vec<TableName> = tables.iter().map(|table| selection.map(&table.name.database, &table.name.table)).collect();
+    let names: Vec<TableName> =
+        tables.iter().map(|table| selection.map(&table.name.database, &table.name.table)).collect();
     let images = target.tables(Wanted::Named(&names)).await?;
     let mut pairs = Vec::new();
     let mut absent = Vec::new();
     for (table, name) in tables.iter().zip(&names) {
         match find(&images, name) {
             Some(image) => pairs.push(pair(table, image, &mut absent)),
-            None => absent.push((table.name.clone(), format!("the table is missing in the target (as {name})"))),
+            None => {
+                absent.push((table.name.clone(), format!("the table is missing in the target (as {name})")))
+            }
         }
     }
     Ok((pairs, absent))
@@ -47,7 +50,10 @@ pub(super) async fn pairs(
 fn find<'a>(images: &'a [ComparedTable], name: &TableName) -> Option<&'a ComparedTable> {
     let folded = |name: &TableName| (name.database.to_lowercase(), name.table.to_lowercase());
     let mut alike = images.iter().filter(|image| folded(&image.name) == folded(name));
-    images.iter().find(|image| image.name == *name).or_else(|| alike.next().filter(|_| alike.next().is_none()))
+    images
+        .iter()
+        .find(|image| image.name == *name)
+        .or_else(|| alike.next().filter(|_| alike.next().is_none()))
 }
 
 fn pair(source: &ComparedTable, target: &ComparedTable, absent: &mut Vec<(TableName, String)>) -> Pair {
@@ -64,7 +70,9 @@ fn pair(source: &ComparedTable, target: &ComparedTable, absent: &mut Vec<(TableN
                 let exact = column.form == target.columns[place].form;
                 columns.push(LayoutColumn { name: column.name.clone(), exact });
             }
-            None => absent.push((source.name.clone(), format!("column {} is missing in the target", column.name))),
+            None => {
+                absent.push((source.name.clone(), format!("column {} is missing in the target", column.name)))
+            }
         }
     }
     for column in &target.columns {
@@ -93,7 +101,8 @@ fn sorts_alike(
     key: &ComparedKey,
     common: &[Option<(usize, usize)>],
 ) -> bool {
-    let images: Option<Vec<usize>> = key.columns.iter().map(|place| common[*place].map(|(image, _)| image)).collect();
+    let images: Option<Vec<usize>> =
+        key.columns.iter().map(|place| common[*place].map(|(image, _)| image)).collect();
     let Some(images) = images else { return false };
     let alike = key.columns.iter().zip(&images).all(|(place, image)| {
         let (one, other) = (&source.columns[*place], &target.columns[*image]);

@@ -226,7 +226,8 @@ async fn compare_all(
             loop {
                 let next = queue.lock().expect("no holder panics").pop_front();
                 let Some(pair) = next else { return Ok(()) };
-                let report = compare_table(Job::new(&both, &pair, recheck, shared.clone()), pair.ordered).await?;
+                let report =
+                    compare_table(Job::new(&both, &pair, recheck, shared.clone()), pair.ordered).await?;
                 done.lock().expect("no holder panics").push(report);
                 shared.add(&shared.tables_done, 1);
             }
@@ -245,7 +246,10 @@ async fn compare_all(
     }
     let reports = std::mem::take(&mut *done.lock().expect("no holder panics"));
     if reports.len() != tables {
-        return Err(Error::new(Code::Internal, format!("{} of {tables} tables were compared", reports.len())));
+        return Err(Error::new(
+            Code::Internal,
+            format!("{} of {tables} tables were compared", reports.len()),
+        ));
     }
     Ok(reports)
 }

@@ -108,7 +108,8 @@ impl<'a> Matching<'a> {
             return Some(self.next);
         }
         let source = self.source;
-        let index = self.index.get_or_insert_with(|| (0..source.len()).map(|at| (source.key(at), at)).collect());
+        let index =
+            self.index.get_or_insert_with(|| (0..source.len()).map(|at| (source.key(at), at)).collect());
         index.get(key).copied()
     }
 

@@ -58,7 +58,9 @@ impl Suspect {
             (source, target) if source.len() > target.len() => Kind::Missing,
             (source, target) if source.len() < target.len() => Kind::Extra,
             (source, target) => {
-                let differ = |at: &usize| source.iter().zip(target).any(|(one, other)| one.cells[*at] != other.cells[*at]);
+                let differ = |at: &usize| {
+                    source.iter().zip(target).any(|(one, other)| one.cells[*at] != other.cells[*at])
+                };
                 let places = (0..layout.columns.len()).filter(differ);
                 Kind::Different { columns: places.map(|at| layout.columns[at].name.clone()).collect() }
             }
@@ -67,10 +69,14 @@ impl Suspect {
 }
 
 impl Job {
+    pub(super) fn rechecked_enough(&self) -> bool {
+        self.report.difference_count >= RECHECKED_MAX
+    }
+
     /// Looks the suspects up; those that go on to differ are reported.
     pub(super) async fn settle(&mut self) -> Result<()> {
         let Suspects { keys, .. } = std::mem::take(&mut self.suspects);
-        if self.report.difference_count >= RECHECKED_MAX {
+        if self.rechecked_enough() {
             self.differs(keys.len() as u64, None);
             return Ok(());
         }
@@ -106,7 +112,9 @@ impl Job {
             let (source, target) = tokio::try_join!(self.source.lookup(&keys), self.target.lookup(&keys))?;
             let (mut source, mut target) = (by_key(source), by_key(target));
             for mut suspect in open {
-                let mut take = |found: &mut HashMap<Vec<u8>, Vec<FoundRow>>| found.remove(&suspect.key).unwrap_or_default();
+                let take = |found: &mut HashMap<Vec<u8>, Vec<FoundRow>>| {
+                    found.remove(&suspect.key).unwrap_or_default()
+                };
                 let (source, target) = (take(&mut source), take(&mut target));
                 if !suspect.agrees(source, target) {
                     still.push(suspect);

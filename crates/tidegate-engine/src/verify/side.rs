@@ -3,7 +3,9 @@
 use crate::retry::Backoff;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_model::{Comparable, Error, FoundRow, Layout, Result, Retry, RowReader, RowSink, Rows, TableName};
+use tidegate_model::{
+    Comparable, Error, FoundRow, Layout, Result, Retry, RowReader, RowSink, Rows, TableName,
+};
 
 /// How long a side may be away before the comparison is given up.
 const RETRY_WINDOW: Duration = Duration::from_secs(60);
@@ -39,7 +41,12 @@ impl Side {
         &self.opener.layout
     }
 
-    pub(super) async fn page(&mut self, after: Option<&[u8]>, upto: Option<&[u8]>, rows: &mut Rows) -> Result<bool> {
+    pub(super) async fn page(
+        &mut self,
+        after: Option<&[u8]>,
+        upto: Option<&[u8]>,
+        rows: &mut Rows,
+    ) -> Result<bool> {
         let mut backoff = Backoff::new(RETRY_WINDOW);
         loop {
             let outcome = match self.reader().await {

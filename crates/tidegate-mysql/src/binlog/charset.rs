@@ -6,7 +6,8 @@ pub(crate) struct Charset {
     /// The name for an introducer (`_name'…'`), lower case.
     pub(crate) name: &'static str,
     /// Whether quoted text is safe: 0x27 and 0x5C are always a quote and a backslash. False for sets whose
-    /// multi-byte characters may end in such a byte or whose units are wider than a byte; those go out as hex.
+    /// multi-byte characters may end in such a byte or whose units are wider than a byte; those go out as
+    /// hex.
     pub(crate) quotable: bool,
     /// The `binary` set: bytes without meaning.
     pub(crate) binary: bool,
@@ -129,7 +130,8 @@ const RANGES: [(u16, u16, &str); 105] = [
 /// MariaDB gives the NO PAD variant of collation `n` the id `n + 1024`.
 const NO_PAD: std::ops::Range<u32> = 1025..2048;
 
-/// Sets for which quoted text is not safe; see [`Charset::quotable`]. swe7 is here because 0x5C is a letter in it.
+/// Sets for which quoted text is not safe; see [`Charset::quotable`]. swe7 is here because 0x5C is a letter
+/// in it.
 const UNQUOTABLE: [&str; 10] =
     ["big5", "cp932", "gb18030", "gbk", "sjis", "swe7", "ucs2", "utf16", "utf16le", "utf32"];
 

@@ -29,8 +29,8 @@ pub(crate) fn uncompress(cell: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
     }
 }
 
-/// Inflates `data` to exactly `length` bytes. The buffer grows with what comes out of the stream, at most about a
-/// thousand times the input, so a false `length` allocates nothing.
+/// Inflates `data` to exactly `length` bytes. The buffer grows with what comes out of the stream, at most
+/// about a thousand times the input, so a false `length` allocates nothing.
 pub(crate) fn inflate(data: &[u8], zlib_wrapper: bool, length: u64) -> Result<Vec<u8>, Malformed> {
     let mut plain = Vec::with_capacity(length.min(data.len() as u64 * 4) as usize);
     let limit = length.saturating_add(1);

@@ -1,5 +1,6 @@
-//! The packed decimal of row images, JSON and the binary log: big-endian groups of nine digits in four bytes, the
-//! first and last group shortened; the top bit is set for positive numbers and all bits are flipped for negative.
+//! The packed decimal of row images, JSON and the binary log: big-endian groups of nine digits in four bytes,
+//! the first and last group shortened; the top bit is set for positive numbers and all bits are flipped for
+//! negative.
 
 use super::Malformed;
 

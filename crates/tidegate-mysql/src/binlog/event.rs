@@ -111,8 +111,8 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// `event_type` 27: the body is the file name. 41: type-length-value fields, types as length-encoded integers:
-    /// 1 the file name, 2 the position (itself length-encoded), 0 the end.
+    /// `event_type` 27: the body is the file name. 41: type-length-value fields, types as length-encoded
+    /// integers: 1 the file name, 2 the position (itself length-encoded), 0 the end.
     pub(crate) fn parse(event_type: u8, body: &[u8]) -> Result<Heartbeat, Malformed> {
         if event_type != code::HEARTBEAT_V2 {
             return Ok(Heartbeat { name: bytes::text(body, "HEARTBEAT: file name")?, position: None });

@@ -15,7 +15,8 @@ pub(crate) struct Gtid {
     pub(crate) gno: u64,
     /// The transaction may hold statements in text.
     pub(crate) may_have_statements: bool,
-    /// Logical clock: this transaction may run in parallel with those after `last_committed`. Both 0 before 5.7.
+    /// Logical clock: this transaction may run in parallel with those after `last_committed`. Both 0 before
+    /// 5.7.
     pub(crate) last_committed: u64,
     pub(crate) sequence_number: u64,
     /// When the server that we read committed it; None before 8.0.
@@ -50,8 +51,8 @@ impl Gtid {
     }
 }
 
-/// Fixed layout that grew at the end: 5.6 stops after the number, 5.7 after the logical clock. The second timestamp
-/// follows only where bit 55 of the first is set.
+/// Fixed layout that grew at the end: 5.6 stops after the number, 5.7 after the logical clock. The second
+/// timestamp follows only where bit 55 of the first is set.
 fn untagged(mut b: Bytes<'_>) -> Result<Gtid, Malformed> {
     let mut gtid = Gtid::empty();
     gtid.may_have_statements = b.u8()? & 1 != 0;
@@ -76,9 +77,9 @@ fn untagged(mut b: Bytes<'_>) -> Result<Gtid, Malformed> {
     Ok(gtid) // server versions follow
 }
 
-/// MySQL's serialization library: version 2 (a byte), size of it all, last field that must be known, then fields of
-/// (id, value), all integers variable-length. A field of unknown id has no known length either: one that must be
-/// known is an error, behind any other the rest is unread.
+/// MySQL's serialization library: version 2 (a byte), size of it all, last field that must be known, then
+/// fields of (id, value), all integers variable-length. A field of unknown id has no known length either: one
+/// that must be known is an error, behind any other the rest is unread.
 fn tagged(body: &[u8]) -> Result<Gtid, Malformed> {
     let mut b = Bytes::new(body, "GTID_TAGGED");
     let version = b.u8()?;

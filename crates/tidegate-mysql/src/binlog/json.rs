@@ -1,8 +1,8 @@
 //! MySQL's binary JSON, read as nodes, and its text form.
 //!
-//! A value is a type byte and its data. Containers hold a count, their size, entries of fixed size and after them the
-//! values; entries point by offsets from the container's start, of 2 bytes ("small") or 4 ("large"). Small values lie
-//! in the entry itself.
+//! A value is a type byte and its data. Containers hold a count, their size, entries of fixed size and after
+//! them the values; entries point by offsets from the container's start, of 2 bytes ("small") or 4 ("large").
+//! Small values lie in the entry itself.
 
 use super::Malformed;
 use super::bytes::{Bytes, le};
@@ -27,8 +27,9 @@ const DOUBLE: u8 = 11;
 const STRING: u8 = 12;
 const OPAQUE: u8 = 15;
 
-/// Bytes that may still be visited. The parts of a true document do not overlap, so visiting all of it costs at most
-/// its size; offsets that lead to the same part again and again (2¹⁰⁰ times, with nesting) run out of budget.
+/// Bytes that may still be visited. The parts of a true document do not overlap, so visiting all of it costs
+/// at most its size; offsets that lead to the same part again and again (2¹⁰⁰ times, with nesting) run out of
+/// budget.
 #[derive(Debug)]
 pub(crate) struct Budget(usize);
 
@@ -68,7 +69,8 @@ pub(crate) struct Container<'a> {
     count: usize,
 }
 
-/// The root of a document. A column that was never given a value in non-strict mode is empty and reads as null.
+/// The root of a document. A column that was never given a value in non-strict mode is empty and reads as
+/// null.
 pub(crate) fn root<'a>(document: &'a [u8], budget: &mut Budget) -> Result<Node<'a>, Malformed> {
     match document.split_first() {
         Some((&kind, data)) => {
@@ -111,7 +113,8 @@ fn literal(value: u64) -> Result<Node<'static>, Malformed> {
     }
 }
 
-/// A length of seven bits in each byte, lowest first, the high bit set on all but the last; then that many bytes.
+/// A length of seven bits in each byte, lowest first, the high bit set on all but the last; then that many
+/// bytes.
 fn sized<'a>(b: &mut Bytes<'a>) -> Result<&'a [u8], Malformed> {
     let mut length = 0u64;
     for shift in [0, 7, 14, 21, 28] {

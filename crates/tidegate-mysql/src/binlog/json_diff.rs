@@ -1,5 +1,5 @@
-//! JSON diffs of PARTIAL_UPDATE_ROWS (`binlog_row_value_options=PARTIAL_JSON`): applied to the before-image's value
-//! where that is there, else as SQL functions over the stored value.
+//! JSON diffs of PARTIAL_UPDATE_ROWS (`binlog_row_value_options=PARTIAL_JSON`): applied to the before-image's
+//! value where that is there, else as SQL functions over the stored value.
 
 use super::Malformed;
 use super::bytes::Bytes;
@@ -37,9 +37,19 @@ fn next<'a>(b: &mut Bytes<'a>) -> Result<Option<Diff<'a>>, Malformed> {
     Ok(Some(Diff { change, path, value }))
 }
 
-/// Appends the text of the document that `diffs` (a [`Cell::Partial`](super::rows::Cell)) make of `before` (the
-/// before-image's cell). A diff that does not fit `before` is an error: the two are not of the same row.
+/// Appends the text of the document that `diffs` (a [`Cell::Partial`](super::rows::Cell)) make of `before`
+/// (the before-image's cell). A diff that does not fit `before` is an error: the two are not of the same row.
+/// On error `out` is as before. For a literal, call it in [`json_text`].
 pub(crate) fn apply(out: &mut Vec<u8>, before: &[u8], diffs: &[u8]) -> Result<(), Malformed> {
+    let start = out.len();
+    let written = apply_all(out, before, diffs);
+    if written.is_err() {
+        out.truncate(start);
+    }
+    written
+}
+
+fn apply_all(out: &mut Vec<u8>, before: &[u8], diffs: &[u8]) -> Result<(), Malformed> {
     let mut b = Bytes::new(diffs, "JSON diffs");
     if b.is_empty() {
         return json::write_text(out, before);
@@ -55,11 +65,10 @@ pub(crate) fn apply(out: &mut Vec<u8>, before: &[u8], diffs: &[u8]) -> Result<()
             )));
         }
     }
-    document.write(out);
-    Ok(())
+    document.write(out)
 }
 
-fn apply_one(document: &mut Json, diff: &Diff<'_>, legs: &[Leg]) -> Result<bool, Malformed> {
+fn apply_one<'a>(document: &mut Json<'a>, diff: &Diff<'a>, legs: &[Leg]) -> Result<bool, Malformed> {
     match (diff.change, legs.split_last()) {
         (Change::Replace, _) => {
             let value = Json::parse(diff.value)?;
@@ -74,8 +83,8 @@ fn apply_one(document: &mut Json, diff: &Diff<'_>, legs: &[Leg]) -> Result<bool,
     }
 }
 
-/// Appends an SQL expression for the new value: JSON functions over `column` (a quoted name, or any expression of
-/// type JSON), for images that lack the value before (`binlog_row_image=MINIMAL` or NOBLOB).
+/// Appends an SQL expression for the new value: JSON functions over `column` (a quoted name, or any
+/// expression of type JSON), for images that lack the value before (`binlog_row_image=MINIMAL` or NOBLOB).
 pub(crate) fn write_expression(
     out: &mut Vec<u8>,
     column: &[u8],

@@ -1,16 +1,23 @@
-//! A JSON document in memory, to apply changes to. Scalars are kept as their text: a change never looks inside them.
+//! A JSON document in memory, to apply changes to. Keys and scalars stay in the binary document that they
+//! come from.
+
+use std::borrow::Cow;
 
 use super::Malformed;
-use super::json::{self, Budget, Container, MAX_DEPTH, Node};
+use super::json::{self, Budget, MAX_DEPTH, Node};
 use super::json_text::push_string;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Json {
-    /// Members in the server's order: shorter keys first, equal lengths by bytes. Keys are plain, not escaped.
-    Object(Vec<(Vec<u8>, Json)>),
-    Array(Vec<Json>),
-    Scalar(Vec<u8>),
+#[derive(Debug)]
+pub(crate) enum Json<'a> {
+    /// Members in the server's order: shorter keys first, equal lengths by bytes. Keys are plain, not
+    /// escaped.
+    Object(Vec<Member<'a>>),
+    Array(Vec<Json<'a>>),
+    /// Any node but a container.
+    Scalar(Node<'a>),
 }
+
+type Member<'a> = (Cow<'a, [u8]>, Json<'a>);
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,23 +30,25 @@ pub(crate) enum Leg {
     FromEnd(usize),
 }
 
-impl Json {
-    pub(crate) fn parse(document: &[u8]) -> Result<Json, Malformed> {
+impl<'a> Json<'a> {
+    pub(crate) fn parse(document: &'a [u8]) -> Result<Json<'a>, Malformed> {
         let mut budget = Budget::new(document);
         let root = json::root(document, &mut budget)?;
-        build(&root, &mut budget, 0)
+        build(root, &mut budget, 0)
     }
 
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    /// Appends the text as the server prints it. The depth is bounded by that of the documents and paths it
+    /// was made from, both at most [`MAX_DEPTH`].
+    pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         match self {
-            Json::Scalar(text) => out.extend_from_slice(text),
+            Json::Scalar(node) => json::write_scalar(out, node)?,
             Json::Array(items) => {
                 out.push(b'[');
                 for (index, item) in items.iter().enumerate() {
                     if index > 0 {
                         out.extend_from_slice(b", ");
                     }
-                    item.write(out);
+                    item.write(out)?;
                 }
                 out.push(b']');
             }
@@ -51,16 +60,17 @@ impl Json {
                     }
                     push_string(out, key);
                     out.extend_from_slice(b": ");
-                    value.write(out);
+                    value.write(out)?;
                 }
                 out.push(b'}');
             }
         }
+        Ok(())
     }
 
-    /// The value at the end of `path`. A scalar or object counts as an array of itself alone, as for the server's
-    /// own JSON functions.
-    pub(crate) fn seek(&mut self, path: &[Leg]) -> Option<&mut Json> {
+    /// The value at the end of `path`. A scalar or object counts as an array of itself alone, as for the
+    /// server's own JSON functions.
+    pub(crate) fn seek(&mut self, path: &[Leg]) -> Option<&mut Json<'a>> {
         let mut at = self;
         for leg in path {
             at = match (at, leg) {
@@ -79,13 +89,13 @@ impl Json {
         Some(at)
     }
 
-    /// Adds a member that is not there yet, or an element before the given cell (at the end, if past it). False where
-    /// the leg does not fit this value.
-    pub(crate) fn insert(&mut self, leg: &Leg, value: Json) -> bool {
+    /// Adds a member that is not there yet, or an element before the given cell (at the end, if past it).
+    /// False where the leg does not fit this value.
+    pub(crate) fn insert(&mut self, leg: &Leg, value: Json<'a>) -> bool {
         match (self, leg) {
             (Json::Object(members), Leg::Key(key)) => match find(members, key) {
                 Err(index) => {
-                    members.insert(index, (key.clone(), value));
+                    members.insert(index, (Cow::Owned(key.clone()), value));
                     true
                 }
                 Ok(_) => false,
@@ -126,8 +136,8 @@ impl Json {
 }
 
 /// Where `key` is, or belongs, in the server's order.
-fn find(members: &[(Vec<u8>, Json)], key: &[u8]) -> Result<usize, usize> {
-    members.binary_search_by(|(member, _)| (member.len(), member.as_slice()).cmp(&(key.len(), key)))
+fn find(members: &[Member<'_>], key: &[u8]) -> Result<usize, usize> {
+    members.binary_search_by(|(member, _)| (member.len(), member.as_ref()).cmp(&(key.len(), key)))
 }
 
 /// The index that a cell leg means in an array of `len` elements; it may lie past the end.
@@ -139,30 +149,30 @@ fn cell(len: usize, leg: &Leg) -> Option<usize> {
     }
 }
 
-fn build(node: &Node<'_>, budget: &mut Budget, depth: usize) -> Result<Json, Malformed> {
+fn build<'a>(node: Node<'a>, budget: &mut Budget, depth: usize) -> Result<Json<'a>, Malformed> {
     if depth > MAX_DEPTH {
         return Err(Malformed::new("JSON: nested too deep"));
     }
-    let values = |container: &Container<'_>, budget: &mut Budget| {
-        let mut values = Vec::with_capacity(container.len());
-        for index in 0..container.len() {
-            let key = container.key(index, budget)?.to_vec();
-            let value = container.value(index, budget)?;
-            values.push((key, build(&value, budget, depth + 1)?));
+    match node {
+        Node::Object(container) => {
+            let mut members = Vec::with_capacity(container.len());
+            for index in 0..container.len() {
+                let key = Cow::Borrowed(container.key(index, budget)?);
+                let value = container.value(index, budget)?;
+                members.push((key, build(value, budget, depth + 1)?));
+            }
+            Ok(Json::Object(members))
         }
-        Ok(values)
-    };
-    Ok(match node {
-        Node::Object(container) => Json::Object(values(container, budget)?),
         Node::Array(container) => {
-            Json::Array(values(container, budget)?.into_iter().map(|(_, v)| v).collect())
+            let mut items = Vec::with_capacity(container.len());
+            for index in 0..container.len() {
+                let value = container.value(index, budget)?;
+                items.push(build(value, budget, depth + 1)?);
+            }
+            Ok(Json::Array(items))
         }
-        scalar => {
-            let mut text = Vec::new();
-            json::write_scalar(&mut text, scalar)?;
-            Json::Scalar(text)
-        }
-    })
+        scalar => Ok(Json::Scalar(scalar)),
+    }
 }
 
 /// Parses a path as the server writes it: `$`, then `.key`, `."any key"`, `[n]`, `[last]` or `[last-n]`.
@@ -186,6 +196,9 @@ pub(crate) fn parse_path(path: &[u8]) -> Result<Vec<Leg>, Malformed> {
         };
         if leg == Leg::Key(Vec::new()) && tail.len() + 1 == rest.len() {
             return Err(bad()); // a bare dot
+        }
+        if legs.len() == MAX_DEPTH {
+            return Err(bad()); // else each diff could nest a document deeper than the last
         }
         legs.push(leg);
         rest = tail;

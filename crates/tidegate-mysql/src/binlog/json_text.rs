@@ -56,9 +56,9 @@ impl<const N: usize> Write for Short<N> {
     }
 }
 
-/// A double with the shortest digits that read back the same, in the server's choice of forms (`my_gcvt`): plain
-/// while the point lies at most 15 places from the digits' start (or within them), else `d.ddde[-]x`. A whole number
-/// in plain form gets `.0`, or it would read back as an integer.
+/// A double with the shortest digits that read back the same, in the server's choice of forms (`my_gcvt`):
+/// plain while the point lies at most 15 places from the digits' start (or within them), else `d.ddde[-]x`. A
+/// whole number in plain form gets `.0`, or it would read back as an integer.
 pub(crate) fn push_double(out: &mut Vec<u8>, value: f64) -> Result<(), Malformed> {
     let bad = || Malformed::new(format!("JSON: double {value}"));
     if !value.is_finite() {
@@ -76,10 +76,10 @@ pub(crate) fn push_double(out: &mut Vec<u8>, value: f64) -> Result<(), Malformed
         digits[len] = digit;
         len += 1;
     }
-    half_to_even(value, &mut digits[..len])?;
-    let digits = &digits[..len];
     // The point stands after so many digits; ≤ 0: before leading zeros.
     let point = exponent + 1;
+    half_to_even(value, &mut digits[..len], point)?;
+    let digits = &digits[..len];
     if value.is_sign_negative() {
         out.push(b'-');
     }
@@ -108,30 +108,31 @@ pub(crate) fn push_double(out: &mut Vec<u8>, value: f64) -> Result<(), Malformed
     Ok(())
 }
 
-/// Where a double lies exactly between the two shortest texts, the server takes the even last digit and Rust the upper
-/// one. Only doubles with 47 to 53 bits before the point have so few digits that this can be.
-fn half_to_even(value: f64, digits: &mut [u8]) -> Result<(), Malformed> {
-    const LOW: f64 = (1u64 << 46) as f64;
-    const HIGH: f64 = (1u64 << 53) as f64;
-    if digits.len() < 15 || !(LOW..HIGH).contains(&value.abs()) {
+/// Where a double lies exactly between the two shortest texts, the server takes the even last digit and Rust
+/// the upper one. An odd number over 2ᵏ has exactly `k` digits after the point, of which the last is a 5: the
+/// double is such a half if that is one digit more than the text has.
+fn half_to_even(value: f64, digits: &mut [u8], point: i32) -> Result<(), Malformed> {
+    let bits = value.to_bits();
+    let (exponent, fraction) = ((bits >> 52 & 0x7FF) as i32, bits & ((1 << 52) - 1));
+    let mantissa = if exponent == 0 { fraction } else { fraction | 1 << 52 };
+    let k = 1075 - exponent.max(1) - mantissa.trailing_zeros() as i32;
+    let len = digits.len();
+    if k <= 0 || point + k != len as i32 + 1 {
         return Ok(());
     }
-    let mut buffer = Short { text: [0u8; 32], len: 0 };
-    write!(buffer, "{:.22e}", value.abs()).map_err(|_| Malformed::new(format!("JSON: double {value}")))?;
-    let mut exact = buffer.text[..buffer.len].iter().filter(|b| b.is_ascii_digit()).copied();
-    let last = exact.by_ref().take(digits.len()).last().unwrap_or(b'0');
-    let is_half = exact.next() == Some(b'5') && exact.take(23 - digits.len() - 1).all(|b| b == b'0');
-    if is_half
-        && last % 2 == 0
-        && let Some(digit) = digits.last_mut()
+    let mut exact = Short { text: [0u8; 32], len: 0 };
+    write!(exact, "{:.len$e}", value.abs()).map_err(|_| Malformed::new(format!("JSON: double {value}")))?;
+    let lower = exact.text.iter().filter(|b| b.is_ascii_digit()).nth(len - 1);
+    if let (Some(lower), Some(digit)) = (lower, digits.last_mut())
+        && lower % 2 == 0
     {
-        *digit = last;
+        *digit = *lower;
     }
     Ok(())
 }
 
-/// A value that JSON itself has no type for, by the column type it had: DECIMAL as a number, times as strings with
-/// six digits of fraction, all others as `"base64:type<n>:…"`.
+/// A value that JSON itself has no type for, by the column type it had: DECIMAL as a number, times as strings
+/// with six digits of fraction, all others as `"base64:type<n>:…"`.
 pub(crate) fn push_opaque(out: &mut Vec<u8>, field_type: u8, data: &[u8]) -> Result<(), Malformed> {
     match field_type {
         246 => match data {
@@ -206,9 +207,10 @@ mod tests {
             (0.1, "0.1"),
             (f64::MAX, "1.7976931348623157e308"),
             (5e-324, "5e-324"),
-            (566_063_739_067_209.25, "566063739067209.2"),
-            (-2_235_169_563_893_746.25, "-2235169563893746.2"),
-            (566_063_739_067_209.75, "566063739067209.8"),
+            (2_264_254_956_268_837.0 / 4.0, "566063739067209.2"),
+            (-8_940_678_255_574_985.0 / 4.0, "-2235169563893746.2"),
+            (2_264_254_956_268_839.0 / 4.0, "566063739067209.8"),
+            (94_178_762_401_385.0 / 32.0, "2943086325043.2812"),
         ] {
             assert_eq!(double(value), text);
         }

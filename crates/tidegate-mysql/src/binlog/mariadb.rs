@@ -90,9 +90,9 @@ pub(crate) fn gtid_list(body: &[u8]) -> Result<Vec<ListedGtid>, Malformed> {
     (0..count).map(|_| Ok(ListedGtid { domain: b.u32()?, server_id: b.u32()?, seq: b.u64()? })).collect()
 }
 
-/// The compressed part of an event: a byte with the high bit set, the algorithm (0: zlib) in bits 4–6 and in bits
-/// 0–2 the count (1–4) of bytes of the big-endian plain length that follows; then the stream. The plain length may
-/// be at most `limit`.
+/// The compressed part of an event: a byte with the high bit set, the algorithm (0: zlib) in bits 4–6 and in
+/// bits 0–2 the count (1–4) of bytes of the big-endian plain length that follows; then the stream. The plain
+/// length may be at most `limit`.
 pub(crate) fn uncompress(data: &[u8], limit: usize) -> Result<Vec<u8>, Malformed> {
     let mut b = Bytes::new(data, "compressed event");
     let header = b.u8()?;
@@ -107,8 +107,8 @@ pub(crate) fn uncompress(data: &[u8], limit: usize) -> Result<Vec<u8>, Malformed
     inflate(b.rest(), true, length)
 }
 
-/// A compressed row event (166–168) as the type (23–25) and body of the plain event that it stands for. Table id,
-/// flags, column count and bitmaps are not compressed, the rows are.
+/// A compressed row event (166–168) as the type (23–25) and body of the plain event that it stands for. Table
+/// id, flags, column count and bitmaps are not compressed, the rows are.
 pub(crate) fn uncompress_rows(event_type: u8, body: &[u8], limit: usize) -> Result<(u8, Vec<u8>), Malformed> {
     let mut b = Bytes::new(body, "compressed row event");
     let (plain_type, bitmaps) = match event_type {

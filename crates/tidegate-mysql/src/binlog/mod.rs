@@ -5,7 +5,8 @@
 //!
 //! The layers, lowest first: [`bytes`] (bounds-checked cursor) → [`event`], [`query`], [`gtid`], [`payload`],
 //! [`mariadb`] (one event each) → [`table_map`] (what the columns are) → [`rows`] (cells as slices) →
-//! [`literal`] (a cell as SQL text), which uses [`temporal`], [`decimal`], [`json`], [`charset`], [`column_zip`].
+//! [`literal`] (a cell as SQL text), which uses [`temporal`], [`decimal`], [`json`], [`charset`],
+//! [`column_zip`].
 
 pub(crate) mod bytes;
 pub(crate) mod charset;
@@ -28,6 +29,8 @@ pub(crate) mod temporal;
 
 #[cfg(test)]
 mod tests_fuzz;
+#[cfg(test)]
+mod tests_golden;
 #[cfg(test)]
 mod tests_literal;
 

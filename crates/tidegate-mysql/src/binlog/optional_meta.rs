@@ -1,5 +1,6 @@
-//! The optional metadata at the end of a TABLE_MAP: type-length-value records that name the columns, their signs,
-//! character sets, members and key. Which of them are there depends on `binlog_row_metadata` (none on MySQL 5.7).
+//! The optional metadata at the end of a TABLE_MAP: type-length-value records that name the columns, their
+//! signs, character sets, members and key. Which of them are there depends on `binlog_row_metadata` (none on
+//! MySQL 5.7).
 
 use super::bytes::{self, Bytes};
 use super::table_map::{Column, Kind, TableMap};
@@ -72,8 +73,8 @@ pub(crate) fn apply(map: &mut TableMap, mut b: Bytes<'_>, origin: Origin) -> Res
     Ok(())
 }
 
-/// Columns that own a SIGNEDNESS bit. YEAR does (as `has_signedess_information_type` of the server says), which
-/// many readers got wrong: every number after a YEAR column then has its neighbour's sign.
+/// Columns that own a SIGNEDNESS bit. YEAR does (as `has_signedess_information_type` of the server says),
+/// which many readers got wrong: every number after a YEAR column then has its neighbour's sign.
 fn is_numeric(kind: Kind) -> bool {
     use Kind::{Double, Float, Int24, Long, LongLong, NewDecimal, Short, Tiny, Year};
     matches!(kind, Tiny | Short | Int24 | Long | LongLong | Float | Double | NewDecimal { .. } | Year)
@@ -83,7 +84,8 @@ fn is_enum_or_set(kind: Kind) -> bool {
     matches!(kind, Kind::Enum { .. } | Kind::Set { .. })
 }
 
-/// Columns counted by the character set records. MySQL counts VECTOR and not GEOMETRY, MariaDB the other way round.
+/// Columns counted by the character set records. MySQL counts VECTOR and not GEOMETRY, MariaDB the other way
+/// round.
 fn is_character(kind: Kind, origin: Origin) -> bool {
     match kind {
         Kind::Char { .. } | Kind::VarChar { .. } | Kind::Blob { .. } => true,

@@ -59,9 +59,10 @@ impl<'a> TransactionPayload<'a> {
         Ok(TransactionPayload { compression, uncompressed_size, payload: b.take_u64(size)? })
     }
 
-    /// Calls `each` with the header and body of every inner event, in order; inner events have no checksum and
-    /// `log_pos` 0. Holds one event at a time, none above `max_event` bytes. A stream that is cut, damaged or of
-    /// another length than announced is an error: else a part of a transaction could pass for the whole.
+    /// Calls `each` with the header and body of every inner event, in order; inner events have no checksum
+    /// and `log_pos` 0. Holds one event at a time, none above `max_event` bytes. A stream that is cut,
+    /// damaged or of another length than announced is an error: else a part of a transaction could pass for
+    /// the whole.
     pub(crate) fn for_each<E: From<Malformed>>(
         &self,
         max_event: usize,

@@ -22,7 +22,8 @@ pub(crate) struct SessionCharset {
     pub(crate) server: u16,
 }
 
-/// A QUERY event. Fields in `Option` are None when the event does not carry them: then the server's default holds.
+/// A QUERY event. Fields in `Option` are None when the event does not carry them: then the server's default
+/// holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Query<'a> {
     pub(crate) thread_id: u32,
@@ -92,8 +93,8 @@ impl<'a> Query<'a> {
         Ok(query)
     }
 
-    /// One status variable: a key byte, then a value whose length only the key tells. False at an unknown key,
-    /// where reading must stop, as the servers themselves do.
+    /// One status variable: a key byte, then a value whose length only the key tells. False at an unknown
+    /// key, where reading must stop, as the servers themselves do.
     fn variable(&mut self, v: &mut Bytes<'_>) -> Result<bool, Malformed> {
         match v.u8()? {
             0 => self.flags2 = Some(v.u32()?),

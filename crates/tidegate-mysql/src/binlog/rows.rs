@@ -8,7 +8,8 @@ use super::bytes::{Bytes, bit};
 use super::event::code;
 use super::table_map::{Column, Kind, TableMap, Width};
 
-/// The `table_id` of an event without rows that only ends a statement. No TABLE_MAP announces it: skip the event.
+/// The `table_id` of an event without rows that only ends a statement. No TABLE_MAP announces it: skip the
+/// event.
 pub(crate) const DUMMY_TABLE_ID: u64 = 0xFF_FFFF;
 
 /// Flag: last row event of its statement; table ids end here.
@@ -55,8 +56,8 @@ pub(crate) fn peek_table_id(body: &[u8]) -> Result<u64, Malformed> {
 }
 
 impl<'a> RowsEvent<'a> {
-    /// Parses the event's data (after the 19-byte header, without checksum). MariaDB's compressed row events must
-    /// go through [`mariadb::uncompress_rows`](super::mariadb::uncompress_rows) first.
+    /// Parses the event's data (after the 19-byte header, without checksum). MariaDB's compressed row events
+    /// must go through [`mariadb::uncompress_rows`](super::mariadb::uncompress_rows) first.
     pub(crate) fn parse(event_type: u8, body: &'a [u8]) -> Result<Self, Malformed> {
         let mut b = Bytes::new(body, "row event");
         let op = match event_type {
@@ -158,9 +159,9 @@ impl<'e, 't> RowReader<'e, 't> {
         self.op
     }
 
-    /// Reads the next row into the two buffers, one cell for each column of the table. An image that the operation
-    /// lacks leaves its buffer empty. False: no row left, buffers empty. The buffers are the caller's so that
-    /// reading a row allocates nothing once they have grown.
+    /// Reads the next row into the two buffers, one cell for each column of the table. An image that the
+    /// operation lacks leaves its buffer empty. False: no row left, buffers empty. The buffers are the
+    /// caller's so that reading a row allocates nothing once they have grown.
     pub(crate) fn next(
         &mut self,
         before: &mut Vec<Cell<'e>>,
@@ -181,8 +182,8 @@ impl<'e, 't> RowReader<'e, 't> {
         Ok(true)
     }
 
-    /// The value options that precede an after-image of PARTIAL_UPDATE_ROWS: bit 0 says that a bitmap follows with
-    /// one bit for each JSON column of the table, present or not, set where the value is a diff.
+    /// The value options that precede an after-image of PARTIAL_UPDATE_ROWS: bit 0 says that a bitmap follows
+    /// with one bit for each JSON column of the table, present or not, set where the value is a diff.
     fn partial_bits(&mut self) -> Result<&'e [u8], Malformed> {
         let Some(size) = self.partial_bytes else { return Ok(&[]) };
         match self.rows.lenenc()? {

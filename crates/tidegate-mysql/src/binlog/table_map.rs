@@ -1,4 +1,5 @@
-//! TABLE_MAP events: which table a row event's `table_id` means, and what is needed to cut its rows into cells.
+//! TABLE_MAP events: which table a row event's `table_id` means, and what is needed to cut its rows into
+//! cells.
 
 use super::bytes::{self, Bytes};
 use super::{Malformed, Origin, decimal, optional_meta};
@@ -31,7 +32,8 @@ pub(crate) enum Kind {
     Year,
     /// 3 bytes (both the DATE and the NEWDATE type code).
     Date,
-    /// 3 bytes, decimal digits hhmmss: tables made before MySQL 5.6, or MariaDB's `mysql56_temporal_format=OFF`.
+    /// 3 bytes, decimal digits hhmmss: tables made before MySQL 5.6, or MariaDB's
+    /// `mysql56_temporal_format=OFF`.
     OldTime,
     /// 8 bytes, decimal digits YYYYMMDDhhmmss.
     OldDateTime,
@@ -167,8 +169,8 @@ impl Kind {
     }
 }
 
-/// Types 254, 247 and 248: the first metadata byte is the real type. A CHAR longer than 255 bytes hides the two
-/// high bits of its length, inverted, in bits 4 and 5 of that byte (which all three real types have set).
+/// Types 254, 247 and 248: the first metadata byte is the real type. A CHAR longer than 255 bytes hides the
+/// two high bits of its length, inverted, in bits 4 and 5 of that byte (which all three real types have set).
 fn string_kind(code: u8, meta: &mut Bytes<'_>) -> Result<Kind, Malformed> {
     let [real, low] = meta.array()?;
     let bytes = |max: u16| Ok(within(u16::from(low), 1, max, "ENUM or SET size", meta)? as u8);
@@ -277,8 +279,8 @@ impl TableMap {
     }
 }
 
-/// Table id, schema and table of a TABLE_MAP body, without looking at its columns: to drop or to find a map that
-/// was parsed before.
+/// Table id, schema and table of a TABLE_MAP body, without looking at its columns: to drop or to find a map
+/// that was parsed before.
 pub(crate) fn peek(body: &[u8]) -> Result<(u64, &[u8], &[u8]), Malformed> {
     names(&mut Bytes::new(body, "TABLE_MAP"))
 }

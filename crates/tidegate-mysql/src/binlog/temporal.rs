@@ -1,5 +1,5 @@
-//! Dates and times of row images and JSON to the server's text form. Fields out of range give an error: the server
-//! cannot have stored them. Zero months and days are allowed (`0000-00-00`, `2024-00-00`).
+//! Dates and times of row images and JSON to the server's text form. Fields out of range give an error: the
+//! server cannot have stored them. Zero months and days are allowed (`0000-00-00`, `2024-00-00`).
 
 use super::Malformed;
 use super::bytes::{be, le};
@@ -107,7 +107,8 @@ pub(crate) fn timestamp2(value: &[u8], fsp: u8) -> Result<Moment, Malformed> {
     checked(from_epoch(be(whole) as u32, scaled(be(fraction), digits)), "TIMESTAMP", value)
 }
 
-/// The packed 64-bit form inside JSON: microseconds in the low 24 bits, above it the layout of TIME2 or DATETIME2.
+/// The packed 64-bit form inside JSON: microseconds in the low 24 bits, above it the layout of TIME2 or
+/// DATETIME2.
 pub(crate) fn packed(value: &[u8], is_time: bool) -> Result<Moment, Malformed> {
     let v = le(sized(value, 8, "packed time")?) as i64;
     let raw = v.unsigned_abs();
@@ -195,7 +196,8 @@ fn fraction_bytes(fsp: u8) -> Result<usize, Malformed> {
     }
 }
 
-/// A stored fraction of `bytes` bytes (two digits each) in microseconds; saturates, [`checked`] refuses it then.
+/// A stored fraction of `bytes` bytes (two digits each) in microseconds; saturates, [`checked`] refuses it
+/// then.
 fn scaled(fraction: u64, bytes: usize) -> u32 {
     let unit = [0, 10_000, 100, 1][bytes.min(3)];
     u32::try_from(fraction * unit).unwrap_or(u32::MAX)

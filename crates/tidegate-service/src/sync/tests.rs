@@ -60,18 +60,18 @@ fn requests_become_plans() {
     let folder = "/home/a/.local/state/tidegate";
     let usual = "lanes=2 copy=2 log=16384MiB retry=43200s caught_up=false";
     for (request, expected) in [
-        (plain(), format!("sync-93cf60c6 {folder}/sync-93cf60c6 id=3184938733 {usual} {nothing}")),
+        (plain(), format!("sync-b95c8bf4 {folder}/sync-b95c8bf4 id=729504439 {usual} {nothing}")),
         (
             request("mariadb://other@DB1/", "mysql://repl@db2:3306"),
-            format!("sync-93cf60c6 {folder}/sync-93cf60c6 id=3184938733 {usual} {nothing}"),
+            format!("sync-b95c8bf4 {folder}/sync-b95c8bf4 id=729504439 {usual} {nothing}"),
         ),
         (
             request("mysql://repl@db2/", "mysql://repl@db1/"),
-            format!("sync-4797efa6 {folder}/sync-4797efa6 id=1661416269 {usual} {nothing}"),
+            format!("sync-fb1b7251 {folder}/sync-fb1b7251 id=916369135 {usual} {nothing}"),
         ),
         (
             SyncRequest { name: Some("shop-move".to_owned()), ..plain() },
-            format!("shop-move {folder}/shop-move id=694906043 {usual} {nothing}"),
+            format!("shop-move {folder}/shop-move id=2082150337 {usual} {nothing}"),
         ),
         (
             SyncRequest {

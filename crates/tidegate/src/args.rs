@@ -1,0 +1,187 @@
+//! What can be typed.
+
+use crate::quantity::{parse_bytes, parse_duration};
+use crate::{explain, logging};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+use tidegate_service::Code;
+
+/// Keep a target database in step with a source: a full copy, then every change.
+#[derive(Parser)]
+#[command(name = "tidegate", version, propagate_version = false, max_term_width = 100)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, or stopped at a commit when asked to
+  1    an error; its code, as TG-2001, is explained by 'tidegate explain TG-2001'
+  2    the command line is not understood
+  3    verify found differences
+  130  interrupted twice";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Sync(Box<SyncArgs>),
+    /// Explain an error code: what it is, what to do, whether it is tried again.
+    #[command(after_help = "Example:\n  tidegate explain TG-3004")]
+    Explain {
+        /// The code, as TG-3004; all codes if it is left out.
+        #[arg(value_name = "TG-CODE", value_parser = explain::parse)]
+        code: Option<Code>,
+    },
+    /// Print the completion script for a shell.
+    #[command(
+        after_help = "Example:\n  tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate"
+    )]
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct LogArgs {
+    /// What is logged to standard error: error, warn, info, debug, trace or off, or a filter as in
+    /// 'info,tidegate_engine=debug' [default: $RUST_LOG, else info].
+    #[arg(long, global = true, value_name = "FILTER", value_parser = logging::parse_filter, help_heading = "Logs")]
+    pub(crate) log_level: Option<String>,
+    /// Log one JSON object per line.
+    #[arg(long, global = true, help_heading = "Logs")]
+    pub(crate) log_json: bool,
+}
+
+/// Copy the selected tables, then apply every change, until it is stopped.
+///
+/// The first run copies, later runs of the same command go on where the last one ended: the target itself says how far
+/// it is. Ctrl-C or SIGTERM ends the link at a commit; a second Ctrl-C ends it at once.
+#[derive(Args)]
+#[command(after_help = SYNC_EXAMPLES)]
+pub(crate) struct SyncArgs {
+    #[command(flatten)]
+    pub(crate) ends: EndArgs,
+    #[command(flatten)]
+    pub(crate) objects: ObjectArgs,
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+    /// One JSON object per line on standard output about once a second, and one for the outcome.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const SYNC_EXAMPLES: &str = "\
+Examples:
+  Keep db2 in step with db1, until Ctrl-C:
+    tidegate sync --source mysql://repl@db1/ --target mysql://repl@db2/ --include 'shop.*'
+  Copy and catch up once, under another name, with passwords from files:
+    tidegate sync --source mysql://repl@db1/ --target mysql://repl@db2/ \\
+      --include 'shop.*' --exclude 'shop.tmp_*' --rename 'shop.*=store.*' --until-caught-up \\
+      --source-password-file /run/secrets/db1 --target-password-file /run/secrets/db2
+  Follow it by machine:
+    tidegate sync --source mysql://repl@db1/ --target mysql://repl@db2/ --json | jq .lag_ms_p99
+
+Passwords are taken from the first of: --…-password-file or --…-password-env,
+TIDEGATE_SOURCE_PASSWORD and TIDEGATE_TARGET_PASSWORD, the URL (with --insecure-url),
+a question on the terminal if the server wants one.
+
+URLs are mysql://user@host:port/ or mariadb://user@host:port/, with these options:
+  ?ssl-mode=disabled|required|verify-ca|verify-full
+  &ssl-ca=FILE      the authority that has signed the server's certificate
+Without an option, connections to this machine are plain, all others are encrypted.";
+
+/// The two databases.
+#[derive(Args)]
+#[command(next_help_heading = "Databases")]
+pub(crate) struct EndArgs {
+    /// The database that is read, as mysql://user@host:port/.
+    #[arg(long, value_name = "URL")]
+    pub(crate) source: String,
+    /// The database that is written.
+    #[arg(long, value_name = "URL")]
+    pub(crate) target: String,
+    /// Name of the environment variable with the source's password [default: TIDEGATE_SOURCE_PASSWORD].
+    #[arg(long, value_name = "VAR", conflicts_with = "source_password_file")]
+    pub(crate) source_password_env: Option<String>,
+    /// File with the source's password.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source_password_file: Option<PathBuf>,
+    /// Name of the environment variable with the target's password [default: TIDEGATE_TARGET_PASSWORD].
+    #[arg(long, value_name = "VAR", conflicts_with = "target_password_file")]
+    pub(crate) target_password_env: Option<String>,
+    /// File with the target's password.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) target_password_file: Option<PathBuf>,
+    /// Accept a password in a URL, though the process list and the shell's history show it.
+    #[arg(long)]
+    pub(crate) insecure_url: bool,
+}
+
+/// What takes part.
+#[derive(Args)]
+#[command(next_help_heading = "Objects")]
+pub(crate) struct ObjectArgs {
+    /// Tables that take part, as 'shop.*' or 'shop.order_?'; can be given several times [default: all].
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) include: Vec<String>,
+    /// Tables that do not, whatever --include says; can be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
+    /// Another name in the target, 'a.b=c.d' for a table, 'a.*=c.*' for a database; can be given several times.
+    #[arg(long, value_name = "FROM=TO")]
+    pub(crate) rename: Vec<String>,
+}
+
+/// How the link runs.
+#[derive(Args)]
+#[command(next_help_heading = "Link")]
+pub(crate) struct LinkArgs {
+    /// The link's name in the target and on disk [default: made from the two addresses].
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The link's own folder, for its change log [default: ~/.local/state/tidegate/NAME].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// End once everything is in the target that the source had committed when the copy was done.
+    #[arg(long)]
+    pub(crate) until_caught_up: bool,
+    /// Connections that write changes to the target at the same time, 1 to 8 [default: 2].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub(crate) lanes: Option<u16>,
+    /// Tables that are copied at the same time, 1 to 64 [default: 2].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) copy_workers: Option<u16>,
+    /// Room for changes that are captured and not yet applied, as 16GiB; reading waits at the limit [default: 16GiB].
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub(crate) log_limit: Option<u64>,
+    /// How long a lost connection and the like are tried again, as 30s, 15m, 12h; not at the start [default: 12h].
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) retry_for: Option<Duration>,
+    /// The id under which the source's log is read; no other reader may have it [default: made from the name].
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) server_id: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_says_what_the_service_does() {
+        use tidegate_service::sync;
+        assert_eq!((sync::LANES_DEFAULT, sync::COPY_WORKERS_DEFAULT, sync::COPY_WORKERS_MAX), (2, 2, 64));
+        assert_eq!(sync::LOG_BYTES_MAX_DEFAULT, parse_bytes("16GiB").unwrap());
+        assert_eq!(sync::RETRY_WINDOW_DEFAULT, parse_duration("12h").unwrap());
+    }
+}
