@@ -186,12 +186,8 @@ impl BinlogCapture {
     }
 
     fn rotate(&mut self, body: &[u8]) -> Result<()> {
-        let rotate = Rotate::parse(body)?;
-        // MariaDB leaves its checksum behind the name in the first event of a stream.
-        let name: String = rotate.name.chars().take_while(|c| !c.is_control() && *c != '\u{fffd}').collect();
-        if self.file.is_empty() || self.file.len() >= name.len() || !name.starts_with(&self.file) {
-            self.file = name;
-        }
+        let rotate = Rotate::parse(without_stray_checksum(body))?;
+        self.file = rotate.name;
         self.offset = rotate.position;
         self.tables.clear();
         Ok(())
@@ -452,6 +448,18 @@ fn is_harmless(kind: u8) -> bool {
             | code::MARIA_GTID_LIST
             | code::MARIA_START_ENCRYPTION
     )
+}
+
+/// MariaDB leaves its checksum behind the name in the first ROTATE of a stream. Log files end in a dot and digits.
+fn without_stray_checksum(body: &[u8]) -> &[u8] {
+    let is_file = |bytes: &[u8]| {
+        let digits = bytes.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        digits > 0 && bytes.iter().rev().nth(digits) == Some(&b'.')
+    };
+    match body.len().checked_sub(4) {
+        Some(shorter) if !is_file(body) && is_file(&body[..shorter]) => &body[..shorter],
+        _ => body,
+    }
 }
 
 /// A compressed QUERY event with its statement unpacked.

@@ -204,8 +204,9 @@ pub(crate) fn question_setup() -> Vec<String> {
 pub(crate) fn data_setup() -> Vec<String> {
     vec![
         "SET NAMES binary, time_zone = '+00:00', sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', \
-         transaction_isolation = 'READ-COMMITTED', wait_timeout = 86400, net_write_timeout = 600, net_read_timeout = 600"
+         wait_timeout = 86400, net_write_timeout = 600, net_read_timeout = 600"
             .to_owned(),
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
     ]
 }
 

@@ -165,7 +165,7 @@ impl SnapshotReader {
         locker.query_drop(format!("LOCK TABLES {name} READ")).await.map_err(|e| {
             understand(e).context(format!("a table without a key is copied from a short read lock on {}", table.name))
         })?;
-        conn.query_drop("SET SESSION transaction_isolation = 'REPEATABLE-READ'").await.map_err(understand)?;
+        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.map_err(understand)?;
         conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await.map_err(understand)?;
         let snapshot = position_of(&mut locker).await?;
         locker.query_drop("UNLOCK TABLES").await.map_err(understand)?;

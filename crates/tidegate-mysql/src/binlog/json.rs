@@ -84,7 +84,9 @@ pub(crate) fn root<'a>(document: &'a [u8], budget: &mut Budget) -> Result<Node<'
 fn node<'a>(kind: u8, data: &'a [u8], budget: &mut Budget) -> Result<Node<'a>, Malformed> {
     let mut b = Bytes::new(data, "JSON");
     let node = match kind {
-        OBJECT_SMALL..=ARRAY_LARGE => return Container::parse(kind, data, budget),
+        OBJECT_SMALL | OBJECT_LARGE | ARRAY_SMALL | ARRAY_LARGE => {
+            return Container::parse(kind, data, budget);
+        }
         LITERAL => literal(u64::from(b.u8()?))?,
         INT16 => Node::Int(i64::from(b.u16()? as i16)),
         UINT16 => Node::Uint(u64::from(b.u16()?)),

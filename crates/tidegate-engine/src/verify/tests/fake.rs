@@ -217,8 +217,8 @@ impl RowReader for Reader {
     fn lookup<'a>(&'a mut self, keys: &'a [Vec<u8>]) -> Fut<'a, Vec<FoundRow>> {
         Box::pin(async move {
             self.ask()?;
-            let wanted: HashSet<Vec<Cell>> = keys.iter().map(|key| decode(key)).collect();
-            let equal = |row: &&Row| wanted.contains(&decode(&self.key(row)));
+            let wanted: HashSet<Vec<u8>> = keys.iter().map(|key| key.to_ascii_lowercase()).collect();
+            let equal = |row: &&Row| wanted.contains(&self.key(row).to_ascii_lowercase());
             Ok(self.read(true, |rows| rows.iter().filter(equal).map(|row| self.find(row)).collect()))
         })
     }
