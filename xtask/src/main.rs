@@ -1,8 +1,13 @@
 //! The project's own tasks: `cargo xtask TASK`.
 
+mod process;
+mod program;
+mod quickstart;
 mod sandbox;
+mod soak;
 mod test;
 mod tidy;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -20,6 +25,11 @@ enum Task {
     /// Start, stop or show real database servers on this machine
     #[command(subcommand)]
     Sandbox(sandbox::Action),
+    /// Show everything at once: servers, data, load, a link, and that both sides are identical
+    Quickstart(quickstart::Arguments),
+    /// Put random load and random damage on the program, then compare both sides
+    #[command(subcommand)]
+    Soak(soak::Action),
     /// Check the rules about the source that no compiler checks
     Tidy,
     /// Run every check and every test, as CI does
@@ -29,6 +39,8 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Sandbox(action) => sandbox::run(&action),
+        Task::Quickstart(arguments) => quickstart::run(&arguments),
+        Task::Soak(action) => soak::run(&action),
         Task::Tidy => tidy::run(),
         Task::Test => test::run(),
     };

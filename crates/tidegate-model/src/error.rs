@@ -70,6 +70,7 @@ codes! {
     SourceRewound = "TG-3006", Never, "the source is not where it was: restored, failed over with loss, or another server", "compare both sides with tidegate verify, then begin a new link";
     MalformedLog = "TG-3007", Operator, "an event of the source's log cannot be read", "keep the log file, report the event, and upgrade or exclude the table";
     StatementInLog = "TG-3008", Operator, "the source logged a statement in place of rows", "set binlog_format=ROW for every session, then begin the affected tables anew";
+    XaUnknown = "TG-3010", Never, "a prepared XA transaction was committed that began before the link", "begin a new link when XA RECOVER on the source shows nothing";
     UnsupportedColumn = "TG-3009", Operator, "a column's type is not supported", "exclude the table, or change the column";
 
     TargetReadOnly = "TG-4001", Operator, "the target is read-only", "SET GLOBAL read_only=0 (and super_read_only=0) on the target, or name the primary";

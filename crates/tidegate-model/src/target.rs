@@ -116,17 +116,18 @@ pub trait Writer: Send {
     /// unknown: [`Writer::recover`] finds it out.
     fn commit(&mut self) -> Fut<'_, ()>;
 
-    /// Carries out a schema change exactly once, journaled around, with its checkpoint. Safe to repeat after a crash
-    /// or an error at any point.
+    /// Carries out a [`Footprint::Alone`] transaction exactly once, with its checkpoint: a schema change, journaled
+    /// around, or anything else that bears no company. Safe to repeat after a crash or an error at any point. Answers
+    /// how many rows it changed.
     ///
     /// In [`Mode::Overlap`] a change to something that was copied is refused ([`crate::Code::SchemaChangedWhileCopying`]):
     /// nobody can say on which side of it the copied rows are.
-    fn schema<'a>(
+    fn alone<'a>(
         &'a mut self,
         transaction: Transaction<'a>,
         checkpoint: &'a LaneCheckpoint,
         mode: Mode,
-    ) -> Fut<'a, ()>;
+    ) -> Fut<'a, u64>;
 
     /// Connects anew and answers the version of this lane's checkpoint that is durable in the target.
     fn recover(&mut self) -> Fut<'_, u64>;
@@ -145,9 +146,9 @@ pub struct ConflictKey {
 pub enum Footprint {
     /// So many rows, with the conflict keys that were pushed.
     Rows(u64),
-    /// A schema change: everything before it is done first, nothing after it begins earlier. Goes to
-    /// [`Writer::schema`].
-    Schema,
+    /// Everything before it is done first, nothing after it begins earlier: a schema change, for one. Goes to
+    /// [`Writer::alone`].
+    Alone,
 }
 
 /// Reads conflict keys.

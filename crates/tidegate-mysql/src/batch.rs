@@ -57,6 +57,33 @@ pub(crate) struct Statements {
 }
 
 impl Statements {
+    /// One change as one statement; answers how many of its cells cost a warning.
+    fn push_change(&mut self, change: &RowChange<'_, '_>) -> Result<u32> {
+        let plan = change.plan;
+        let sql = &mut self.sql;
+        let mut zeros = 0;
+        match change.op {
+            Op::Insert => {
+                sql.extend_from_slice(format!("INSERT INTO {} ({}) VALUES ", plan.target, names(plan)).as_bytes());
+                return push_row(sql, plan, &[], change.after);
+            }
+            Op::Delete => sql.extend_from_slice(format!("DELETE FROM {}", plan.target).as_bytes()),
+            Op::Update => {
+                sql.extend_from_slice(format!("UPDATE {} SET ", plan.target).as_bytes());
+                for (at, (cell, name)) in plan.written.iter().enumerate() {
+                    sql.extend_from_slice(if at > 0 { b", " } else { b"" });
+                    sql.extend_from_slice(name.as_bytes());
+                    sql.push(b'=');
+                    zeros += push_value(sql, plan, *cell, change.before, change.after)?;
+                }
+            }
+        }
+        sql.extend_from_slice(b" WHERE ");
+        push_same_row(sql, plan, change.before)?;
+        sql.extend_from_slice(b" LIMIT 1");
+        Ok(zeros)
+    }
+
     fn close(&mut self, expected: Expected, table: &Arc<str>) {
         self.sql.push(b';');
         self.expected.push((expected, table.clone()));
@@ -69,8 +96,7 @@ pub(crate) struct Batch {
     /// SQL text of keys and rows.
     sql: Vec<u8>,
     keys: Vec<u8>,
-    rows: usize,
-    /// For tables without a key: statements in the order of the changes.
+    /// What must keep its order: changes to tables without a key, and such that cascade.
     ordered: Statements,
 }
 
@@ -98,17 +124,16 @@ struct RowState {
 }
 
 impl Batch {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
     /// Bytes of SQL and number of rows, to know when to flush.
     pub(crate) fn bytes(&self) -> usize {
         self.sql.len() + self.ordered.sql.len()
     }
 
-    pub(crate) fn add(&mut self, change: &RowChange<'_, '_>) -> Result<()> {
-        self.rows += 1;
+    pub(crate) fn add(&mut self, change: &RowChange<'_, '_>, mode: Mode, values_function: bool) -> Result<()> {
+        if change.cascades() {
+            self.settle(mode, values_function);
+            return self.add_cascading(change, mode);
+        }
         if change.plan.key.is_empty() {
             return self.add_keyless(change);
         }
@@ -238,50 +263,44 @@ impl Batch {
 
     /// Rows of a table without a key are told apart by all that they hold; one of equal rows is as good as another.
     fn add_keyless(&mut self, change: &RowChange<'_, '_>) -> Result<()> {
-        let plan = change.plan;
-        let sql = &mut self.ordered.sql;
-        let mut zeros = 0;
-        match change.op {
-            Op::Insert => {
-                sql.extend_from_slice(format!("INSERT INTO {} ({}) VALUES ", plan.target, names(plan)).as_bytes());
-                zeros = push_row(sql, plan, &[], change.after)?;
-            }
-            Op::Delete => {
-                sql.extend_from_slice(format!("DELETE FROM {} WHERE ", plan.target).as_bytes());
-                push_all_equal(sql, plan, change.before)?;
-            }
-            Op::Update => {
-                sql.extend_from_slice(format!("UPDATE {} SET ", plan.target).as_bytes());
-                for (at, (cell, name)) in plan.written.iter().enumerate() {
-                    sql.extend_from_slice(if at > 0 { b", " } else { b"" });
-                    sql.extend_from_slice(name.as_bytes());
-                    sql.push(b'=');
-                    zeros += push_value(sql, plan, *cell, change.before, change.after)?;
-                }
-                sql.extend_from_slice(b" WHERE ");
-                push_all_equal(sql, plan, change.before)?;
-            }
-        }
-        if change.op != Op::Insert {
-            sql.extend_from_slice(b" LIMIT 1");
-        }
+        let zeros = self.ordered.push_change(change)?;
         let expected = Expected { affected: Affected::Rows(1), warnings_max: u64::from(zeros) };
-        self.ordered.close(expected, &plan.target.as_str().into());
+        self.ordered.close(expected, &change.plan.target.as_str().into());
         Ok(())
     }
 
-    /// Turns everything into statements and empties the batch.
-    pub(crate) fn take(&mut self, mode: Mode, values_function: bool, out: &mut Statements) {
-        out.sql.append(&mut self.ordered.sql);
-        out.expected.append(&mut self.ordered.expected);
+    /// One change with the target's foreign keys at work, after everything before it.
+    fn add_cascading(&mut self, change: &RowChange<'_, '_>, mode: Mode) -> Result<()> {
+        let plan = change.plan;
+        let name: Arc<str> = plan.target.as_str().into();
+        let free = Expected { affected: Affected::Any, warnings_max: 0 };
+        let exact = Affected::Rows(1);
+        let affected = if mode == Mode::Exact { exact } else { Affected::Any };
+        self.ordered.sql.extend_from_slice(b"SET foreign_key_checks=1");
+        self.ordered.close(free, &name);
+        let zeros = self.ordered.push_change(change)?;
+        self.ordered.close(Expected { affected, warnings_max: u64::from(zeros) }, &name);
+        self.ordered.sql.extend_from_slice(b"SET foreign_key_checks=0");
+        self.ordered.close(free, &name);
+        Ok(())
+    }
+
+    /// Turns the rows so far into statements that come before all that follows.
+    fn settle(&mut self, mode: Mode, values_function: bool) {
         for table in &self.tables {
-            table.delete(&self.sql, mode, out);
-            table.write(&self.sql, mode, values_function, out);
+            table.delete(&self.sql, mode, &mut self.ordered);
+            table.write(&self.sql, mode, values_function, &mut self.ordered);
         }
         self.tables.clear();
         self.sql.clear();
         self.keys.clear();
-        self.rows = 0;
+    }
+
+    /// Turns everything into statements and empties the batch.
+    pub(crate) fn take(&mut self, mode: Mode, values_function: bool, out: &mut Statements) {
+        self.settle(mode, values_function);
+        out.sql.append(&mut self.ordered.sql);
+        out.expected.append(&mut self.ordered.expected);
     }
 }
 
@@ -438,6 +457,20 @@ fn push_value(out: &mut Vec<u8>, plan: &Plan, cell: usize, before: &[Cell<'_>], 
 
 fn at_column(why: crate::binlog::Malformed, plan: &Plan, cell: usize) -> Error {
     Error::from(why).context(format!("{}, column {}", plan.source_name(), cell + 1))
+}
+
+/// The condition that finds the row: its key, or all that it holds.
+fn push_same_row(out: &mut Vec<u8>, plan: &Plan, row: &[Cell<'_>]) -> Result<()> {
+    if plan.key.is_empty() {
+        return push_all_equal(out, plan, row);
+    }
+    for (at, (cell, name)) in plan.key.iter().enumerate() {
+        out.extend_from_slice(if at > 0 { b" AND " } else { b"" });
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'=');
+        push_value(out, plan, *cell, &[], row)?;
+    }
+    Ok(())
 }
 
 /// Every written column equal to the row's, NULL to NULL, text byte for byte.

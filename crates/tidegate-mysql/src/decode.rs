@@ -12,6 +12,8 @@ use tidegate_model::{Code, Error, Result};
 
 /// Set in an entry's kind when a MariaDB server wrote the event.
 pub(crate) const MARIADB: u8 = 0x80;
+/// Set when the source does not log what its foreign keys do to child rows.
+pub(crate) const SILENT_CASCADES: u8 = 0x40;
 const HEAD: usize = 5;
 
 /// Appends an entry.
@@ -25,6 +27,7 @@ pub(crate) fn push_entry(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
 pub(crate) struct Entry<'a> {
     pub(crate) kind: u8,
     pub(crate) origin: Origin,
+    pub(crate) silent_cascades: bool,
     pub(crate) body: &'a [u8],
 }
 
@@ -48,7 +51,8 @@ fn take_entry<'a>(data: &mut &'a [u8]) -> Option<Entry<'a>> {
     let body = data.get(HEAD..HEAD + length)?;
     *data = &data[HEAD + length..];
     let origin = if head[0] & MARIADB != 0 { Origin::MariaDb } else { Origin::MySql };
-    Some(Entry { kind: head[0] & !MARIADB, origin, body })
+    let kind = head[0] & !(MARIADB | SILENT_CASCADES);
+    Some(Entry { kind, origin, silent_cascades: head[0] & SILENT_CASCADES != 0, body })
 }
 
 /// Plans of the table maps seen, and buffers for rows.
@@ -65,6 +69,14 @@ pub(crate) struct RowChange<'a, 'e> {
     pub(crate) op: Op,
     pub(crate) before: &'a [Cell<'e>],
     pub(crate) after: &'a [Cell<'e>],
+    silent_cascades: bool,
+}
+
+impl RowChange<'_, '_> {
+    /// Whether foreign keys change child rows because of it, and the log does not say so.
+    pub(crate) fn cascades(&self) -> bool {
+        self.silent_cascades && self.plan.cascades(self.before, self.after)
+    }
 }
 
 impl Decoder {
@@ -115,7 +127,8 @@ impl Decoder {
                 let what = format!("{}: a row was logged in part", plan.source_name());
                 return Err(Error::new(Code::RowImage, what));
             }
-            each(RowChange { plan, op: event.op, before: &before, after: &after })?;
+            let silent_cascades = entry.silent_cascades;
+            each(RowChange { plan, op: event.op, before: &before, after: &after, silent_cascades })?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use crate::binlog::event::code;
 use crate::decode::{Decoder, entries, is_rows};
 use crate::target::Knowledge;
+use crate::xa;
 use std::sync::Arc;
 use tidegate_model::{ConflictKey, Footprint, FootprintReader, Result};
 
@@ -19,20 +20,21 @@ impl Footprints {
 impl FootprintReader for Footprints {
     fn read(&mut self, data: &[u8], keys: &mut Vec<ConflictKey>) -> Result<Footprint> {
         self.decoder.refresh();
-        let mut rows = 0;
+        let (mut rows, mut alone) = (0, false);
         for entry in entries(data) {
             let entry = entry?;
             match entry.kind {
-                code::QUERY => return Ok(Footprint::Schema),
+                code::QUERY | xa::PREPARED | xa::COMMITTED | xa::ROLLED_BACK => return Ok(Footprint::Alone),
                 code::TABLE_MAP => self.decoder.table_map(&entry)?,
                 kind if is_rows(kind) => self.decoder.rows(&entry, |change| {
                     rows += 1;
+                    alone |= change.cascades();
                     change.plan.push_conflicts(change.before, change.after, keys);
                     Ok(())
                 })?,
                 _ => {}
             }
         }
-        Ok(Footprint::Rows(rows))
+        Ok(if alone { Footprint::Alone } else { Footprint::Rows(rows) })
     }
 }

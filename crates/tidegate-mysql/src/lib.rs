@@ -24,6 +24,7 @@ mod source;
 mod state;
 mod target;
 mod writer;
+mod xa;
 
 pub use connect::{Endpoint, Tls};
 pub use source::MysqlSource;

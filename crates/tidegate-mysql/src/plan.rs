@@ -4,7 +4,7 @@
 use crate::binlog::charset::is_binary_collation;
 use crate::binlog::rows::Cell;
 use crate::binlog::table_map::{Column, Kind, TableMap};
-use crate::catalog::{ForeignKey, TableInfo, UniqueKey};
+use crate::catalog::{ForeignKey, TableInfo};
 use crate::connect::quote;
 use crate::gtid::MysqlPosition;
 use crate::hash::{Hash, seed};
@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     /// Changes up to here are in the copy.
     pub(crate) snapshot: Option<MysqlPosition>,
     conflicts: Vec<Conflict>,
+    /// Cells by whose values foreign keys act on child rows.
+    cascading: Vec<usize>,
     /// A key that every change holds exclusively, where values do not tell rows apart.
     whole_table: Option<u64>,
 }
@@ -70,12 +72,17 @@ impl Plan {
             more_unique: info.unique.len() > 1 || info.unique_expression,
             snapshot: known.snapshots.get(&source).cloned(),
             conflicts: Vec::new(),
+            cascading: Vec::new(),
             whole_table: (key.is_empty() || info.unique_expression).then(|| seed(&[&info.name.to_string()])),
             key,
             map,
             info,
         };
         plan.find_conflicts(&places, known);
+        for column in known.cascading_columns(&plan.info.name) {
+            let place = plan.info.column(&column);
+            plan.cascading.extend(place.and_then(|place| places.iter().position(|at| *at == place)));
+        }
         Ok(plan)
     }
 
@@ -123,6 +130,12 @@ impl Plan {
                 conflict.push(after, keys);
             }
         }
+    }
+
+    /// Whether foreign keys change child rows when a row goes from `before` to `after`.
+    pub(crate) fn cascades(&self, before: &[Cell<'_>], after: &[Cell<'_>]) -> bool {
+        let same = |cell: &usize| !after.is_empty() && before[*cell] == after[*cell];
+        !before.is_empty() && !self.cascading.iter().all(same)
     }
 
     pub(crate) fn source_name(&self) -> String {
@@ -248,13 +261,4 @@ fn fits(kind: Kind, data_type: &str) -> bool {
         Kind::Blob { .. } | Kind::BlobCompressed { .. } => data_type.ends_with("text") || data_type.ends_with("blob"),
         _ => true,
     }
-}
-
-/// Whether a unique key's cells differ between two images.
-pub(crate) fn key_changed(key: &UniqueKey, plan: &Plan, before: &[Cell<'_>], after: &[Cell<'_>]) -> bool {
-    let name_of = |place: &usize| quote(&plan.info.columns[*place].name);
-    key.columns.iter().map(name_of).any(|name| {
-        let cell = plan.written.iter().find(|(_, written)| *written == name).map(|(cell, _)| *cell);
-        cell.is_none_or(|cell| before[cell] != after[cell])
-    })
 }

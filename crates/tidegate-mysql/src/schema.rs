@@ -251,7 +251,7 @@ async fn was_run(writer: &LaneWriter, conn: &mut Conn, change: &Change) -> Resul
     }
     let statement: String = change.statement.iter().map(|byte| format!("{byte:02x}")).collect();
     let entry = format!(
-        "INSERT INTO tidegate.ddl VALUES ('{}', {}, x'{statement}', 'running', _utf8mb4{})",
+        "INSERT INTO tidegate.ddl VALUES ('{}', {}, x'{statement}', _utf8mb4{})",
         writer.instance,
         change.seq,
         quote_text(&now)

@@ -34,8 +34,11 @@ pub(crate) async fn prepare(conn: &mut Conn) -> Result<()> {
         ),
         format!(
             "CREATE TABLE IF NOT EXISTS tidegate.ddl (instance {NAME}, seq BIGINT UNSIGNED NOT NULL, \
-             statement LONGBLOB NOT NULL, state VARCHAR(16) NOT NULL, fingerprint {TEXT} NOT NULL, \
-             PRIMARY KEY (instance, seq)) ENGINE=InnoDB"
+             statement LONGBLOB NOT NULL, fingerprint {TEXT} NOT NULL, PRIMARY KEY (instance, seq)) ENGINE=InnoDB"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS tidegate.xa (instance {NAME}, xid VARCHAR(300) CHARACTER SET ascii \
+             COLLATE ascii_bin NOT NULL, changes LONGBLOB NOT NULL, PRIMARY KEY (instance, xid)) ENGINE=InnoDB"
         ),
     ];
     for statement in &tables {
@@ -130,7 +133,7 @@ pub(crate) async fn enter(conn: &mut Conn, instance: &InstanceName, phase: Phase
 /// Forgets the link.
 pub(crate) async fn forget(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
     run(conn, "BEGIN").await?;
-    for table in ["ddl", "copy", "checkpoint", "link"] {
+    for table in ["xa", "ddl", "copy", "checkpoint", "link"] {
         run(conn, &format!("DELETE FROM tidegate.{table} WHERE instance = '{instance}'")).await?;
     }
     run(conn, "COMMIT").await.map(|_| ())

@@ -49,6 +49,12 @@ impl Known {
         let keys = self.tables.values().flat_map(|table| &table.parents);
         keys.filter(|key| &key.parent == parent).map(|key| key.parent_columns.clone()).collect()
     }
+
+    /// Columns of the table by whose values foreign keys of other tables (or its own) act on their rows.
+    pub(crate) fn cascading_columns(&self, parent: &TableName) -> HashSet<String> {
+        let keys = self.tables.values().flat_map(|table| &table.parents);
+        keys.filter(|key| key.cascades && &key.parent == parent).flat_map(|key| key.parent_columns.clone()).collect()
+    }
 }
 
 impl Knowledge {

@@ -8,6 +8,7 @@ use crate::schema;
 use crate::session::{self, Marker, run, run_all, warnings};
 use crate::state;
 use crate::target::Knowledge;
+use crate::xa;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::sync::Arc;
@@ -57,20 +58,41 @@ impl LaneWriter {
         })
     }
 
-    async fn take_in(&mut self, transaction: Transaction<'_>) -> Result<u64> {
+    async fn write_alone(
+        &mut self,
+        transaction: Transaction<'_>,
+        checkpoint: &LaneCheckpoint,
+        mode: Mode,
+    ) -> Result<u64> {
+        let first = entries(transaction.data).next().transpose()?;
+        match first.map(|entry| entry.kind) {
+            Some(code::QUERY) => schema::carry_out(self, transaction, checkpoint, mode).await.map(|()| 0),
+            Some(xa::PREPARED | xa::COMMITTED | xa::ROLLED_BACK) => {
+                xa::carry_out(self, transaction, checkpoint, mode).await
+            }
+            _ => {
+                self.begin(checkpoint, mode);
+                let rows = self.take_in(transaction).await?;
+                self.finish().await?;
+                Ok(rows)
+            }
+        }
+    }
+
+    pub(crate) async fn take_in(&mut self, transaction: Transaction<'_>) -> Result<u64> {
         let mut rows = 0;
         for entry in entries(transaction.data) {
             let entry = entry?;
             match entry.kind {
                 code::TABLE_MAP => self.decoder.table_map(&entry)?,
                 kind if is_rows(kind) => {
-                    let batch = &mut self.batch;
+                    let (batch, mode, values_function) = (&mut self.batch, self.mode, self.server.mariadb);
                     self.decoder.rows(&entry, |change| {
                         if is_in_copy(change.plan.snapshot.as_ref(), transaction.mark)? {
                             return Ok(());
                         }
                         rows += 1;
-                        batch.add(&change)
+                        batch.add(&change, mode, values_function)
                     })?;
                     if self.batch.bytes() >= FLUSH_BYTES {
                         self.flush().await?;
@@ -83,7 +105,7 @@ impl LaneWriter {
     }
 
     /// Sends what is there; the transaction stays open.
-    async fn flush(&mut self) -> Result<()> {
+    pub(crate) async fn flush(&mut self) -> Result<()> {
         let mut statements = std::mem::take(&mut self.statements);
         statements.sql.clear();
         statements.expected.clear();
@@ -133,7 +155,7 @@ impl LaneWriter {
         }
     }
 
-    async fn finish(&mut self) -> Result<()> {
+    pub(crate) async fn finish(&mut self) -> Result<()> {
         self.flush().await?;
         run(&mut self.conn, "COMMIT").await.map(|_| ())
     }
@@ -167,13 +189,13 @@ impl Writer for LaneWriter {
         Box::pin(self.finish())
     }
 
-    fn schema<'a>(
+    fn alone<'a>(
         &'a mut self,
         transaction: Transaction<'a>,
         checkpoint: &'a LaneCheckpoint,
         mode: Mode,
-    ) -> Fut<'a, ()> {
-        Box::pin(schema::carry_out(self, transaction, checkpoint, mode))
+    ) -> Fut<'a, u64> {
+        Box::pin(self.write_alone(transaction, checkpoint, mode))
     }
 
     fn recover(&mut self) -> Fut<'_, u64> {

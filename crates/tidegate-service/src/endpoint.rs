@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use tidegate_model::{Code, Error, InstanceName, Result, Selection, Source, Target};
-use tidegate_mysql::{MysqlSource, MysqlTarget};
+use tidegate_model::{Code, Comparable, Error, InstanceName, Result, Selection, Source, Target};
+use tidegate_mysql::{MysqlComparable, MysqlSource, MysqlTarget};
 
 /// Text that must not be seen. `Debug` hides it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -118,8 +118,13 @@ impl Endpoint {
 
     /// Logs in and leaves again: says whether the server is there and takes the account.
     pub async fn try_login(&self) -> Result<()> {
+        self.identity().await.map(|_| ())
+    }
+
+    /// What tells this server from every other.
+    pub(crate) async fn identity(&self) -> Result<String> {
         let nothing = Selection::default();
-        self.source(0, &nothing).identity().await.map(|_| ()).map_err(|e| e.context(self.side))
+        self.source(0, &nothing).identity().await.map_err(|e| e.context(self.side))
     }
 
     pub(crate) fn source(&self, server_id: u32, selection: &Selection) -> Arc<dyn Source> {
@@ -131,6 +136,12 @@ impl Endpoint {
     pub(crate) fn target(&self, instance: &InstanceName, selection: &Selection) -> Arc<dyn Target> {
         match &self.engine {
             Engine::Mysql(at) => Arc::new(MysqlTarget::new(at.clone(), instance.clone(), selection.clone())),
+        }
+    }
+
+    pub(crate) fn comparable(&self) -> Arc<dyn Comparable> {
+        match &self.engine {
+            Engine::Mysql(at) => Arc::new(MysqlComparable::new(at.clone())),
         }
     }
 }

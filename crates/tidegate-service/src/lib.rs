@@ -5,11 +5,13 @@
 
 pub mod endpoint;
 pub mod folder;
+pub mod objects;
 pub mod sync;
+pub mod verify;
 
 pub use tidegate_engine::link::Outcome;
 pub use tidegate_engine::progress::{Progress, Step, TableProgress};
-pub use tidegate_model::{Code, Error, Result, Retry};
+pub use tidegate_model::{Code, Error, Result, Retry, TableName};
 
 /// FNV-1a: the same on every machine and in every version, which names that are made from it need.
 fn stable_hash(text: &str) -> u64 {

@@ -2,15 +2,15 @@
 
 use crate::endpoint::{Endpoint, EndpointUrl, Side};
 use crate::folder::{Owner, Surroundings, claim};
+use crate::objects::{self, Objects};
 use crate::stable_hash;
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_engine::LANES_MAX;
 use tidegate_engine::link::{self, Options, Outcome};
 use tidegate_engine::progress::Progress;
-use tidegate_model::{Code, Error, InstanceName, Pattern, Result, Selection, Source, Target};
+use tidegate_model::{Code, Error, InstanceName, Result, Source, Target};
 use tokio_util::sync::CancellationToken;
 
 pub const LANES_DEFAULT: u16 = 2;
@@ -41,14 +41,6 @@ pub struct SyncRequest {
     pub server_id: Option<u32>,
 }
 
-/// Which tables, in a person's words.
-#[derive(Clone, Debug, Default)]
-pub struct Objects {
-    pub include: Vec<String>,
-    pub exclude: Vec<String>,
-    pub rename: Vec<String>,
-}
-
 /// A request with everything decided.
 #[derive(Clone, Debug)]
 pub struct SyncPlan {
@@ -57,23 +49,6 @@ pub struct SyncPlan {
     server_id: u32,
     renames: bool,
     options: Options,
-}
-
-impl Objects {
-    /// Errors name the option and the text at fault.
-    pub fn read(&self) -> Result<Selection> {
-        let bad = |why: String| Error::new(Code::BadPattern, why);
-        for (option, texts) in [("--include", &self.include), ("--exclude", &self.exclude)] {
-            for text in texts {
-                Pattern::parse(text).map_err(|why| bad(format!("{option}: {why}")))?;
-            }
-        }
-        Selection::new(&self.include, &self.exclude, &self.rename).map_err(|why| {
-            let why = why.strip_prefix("rename: ").unwrap_or(&why);
-            bad(format!("--rename: {why}"))
-                .with_remedy("write a.b=c.d for a table, or a.*=c.* for a whole database")
-        })
-    }
 }
 
 impl SyncRequest {
@@ -177,10 +152,10 @@ impl SyncPlan {
             let selection = &self.options.selection;
             let tables = source.tables(selection).await.map_err(|e| e.context(Side::Source))?;
             let names: Vec<_> = tables.iter().map(|table| &table.name).collect();
-            if same_server && let Some(why) = stays_within(selection, &names) {
+            if same_server && let Some(why) = objects::stays_within(selection, &names) {
                 return Err(self.same_server(&why));
             }
-            collisions(selection, &names)?;
+            objects::collisions(selection, &names)?;
         }
         let owner =
             Owner { name: &self.options.instance, source: &source_identity, target: &target_identity };
@@ -192,33 +167,6 @@ impl SyncPlan {
             format!("{} and {} are one server, and {why}", self.source.address(), self.target.address());
         Error::new(Code::SameServer, what)
     }
-}
-
-/// On one server every table must get a name that does not belong to the link itself, or its changes would come back.
-fn stays_within(selection: &Selection, names: &[&tidegate_model::TableName]) -> Option<String> {
-    names.iter().find_map(|name| {
-        let mapped = selection.map(&name.database, &name.table);
-        if mapped == **name {
-            return Some(format!("{name} keeps its name"));
-        }
-        let selected = selection.selects(&mapped.database, &mapped.table);
-        selected.then(|| format!("{name} becomes {mapped}, which is selected itself"))
-    })
-}
-
-/// Two tables must not become one.
-fn collisions(selection: &Selection, names: &[&tidegate_model::TableName]) -> Result<()> {
-    let mut seen = HashMap::new();
-    for name in names {
-        let mapped = selection.map(&name.database, &name.table);
-        if let Some(other) = seen.insert(mapped.clone(), *name) {
-            let what = format!("--rename: {other} and {name} would both become {mapped}");
-            return Err(
-                Error::new(Code::BadPattern, what).with_remedy("rename one of them to something else")
-            );
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tidegate_service::Code;
 
 /// Keep a target database in step with a source: a full copy, then every change.
 #[derive(Parser)]
-#[command(name = "tidegate", version, propagate_version = false, max_term_width = 100)]
+#[command(name = "tidegate", version, propagate_version = false)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -24,11 +24,12 @@ Exit codes:
   1    an error; its code, as TG-2001, is explained by 'tidegate explain TG-2001'
   2    the command line is not understood
   3    verify found differences
-  130  interrupted twice";
+  130  sync: interrupted twice; verify: interrupted";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Sync(Box<SyncArgs>),
+    Verify(Box<VerifyArgs>),
     /// Explain an error code: what it is, what to do, whether it is tried again.
     #[command(after_help = "Example:\n  tidegate explain TG-3004")]
     Explain {
@@ -50,10 +51,10 @@ pub(crate) enum Command {
 pub(crate) struct LogArgs {
     /// What is logged to standard error: error, warn, info, debug, trace or off, or a filter as in
     /// 'info,tidegate_engine=debug' [default: $RUST_LOG, else info].
-    #[arg(long, global = true, value_name = "FILTER", value_parser = logging::parse_filter, help_heading = "Logs")]
+    #[arg(long, global = true, value_name = "FILTER", value_parser = logging::parse_filter, help_heading = "Output")]
     pub(crate) log_level: Option<String>,
     /// Log one JSON object per line.
-    #[arg(long, global = true, help_heading = "Logs")]
+    #[arg(long, global = true, help_heading = "Output")]
     pub(crate) log_json: bool,
 }
 
@@ -71,7 +72,7 @@ pub(crate) struct SyncArgs {
     #[command(flatten)]
     pub(crate) link: LinkArgs,
     /// One JSON object per line on standard output about once a second, and one for the outcome.
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -94,6 +95,39 @@ URLs are mysql://user@host:port/ or mariadb://user@host:port/, with these option
   ?ssl-mode=disabled|required|verify-ca|verify-full
   &ssl-ca=FILE      the authority that has signed the server's certificate
 Without an option, connections to this machine are plain, all others are encrypted.";
+
+/// Compare both databases, every row of the selected tables, and list what differs.
+///
+/// It reads only. It can run beside a link: rows that differ are looked at again for a while, so that what is on its way
+/// does not count.
+#[derive(Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) ends: EndArgs,
+    #[command(flatten)]
+    pub(crate) objects: ObjectArgs,
+    /// Tables that are compared at the same time, 1 to 64 [default: 2].
+    #[arg(long, help_heading = "Comparison", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) tables_parallel: Option<u16>,
+    /// How long a row that differs may take to become the same; on a running link, more than its lag [default: 5s].
+    #[arg(long, help_heading = "Comparison", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) recheck_for: Option<Duration>,
+    /// One JSON object per line on standard output about once a second, and one for the result.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  Are both the same?
+    tidegate verify --source mysql://repl@db1/ --target mysql://repl@db2/ --include 'shop.*'
+  Only what differs, by machine:
+    tidegate verify --source mysql://repl@db1/ --target mysql://repl@db2/ --json \\
+      | jq 'select(.outcome).tables[] | select(.difference_count > 0)'
+
+Give the same --include, --exclude and --rename as to sync. The exit code is 0 if both are
+identical, 3 if they differ, 1 if that could not be found out. Passwords are given as to sync.";
 
 /// The two databases.
 #[derive(Args)]
@@ -179,9 +213,11 @@ mod tests {
 
     #[test]
     fn the_help_says_what_the_service_does() {
-        use tidegate_service::sync;
+        use tidegate_service::{sync, verify};
         assert_eq!((sync::LANES_DEFAULT, sync::COPY_WORKERS_DEFAULT, sync::COPY_WORKERS_MAX), (2, 2, 64));
         assert_eq!(sync::LOG_BYTES_MAX_DEFAULT, parse_bytes("16GiB").unwrap());
         assert_eq!(sync::RETRY_WINDOW_DEFAULT, parse_duration("12h").unwrap());
+        assert_eq!((verify::TABLES_PARALLEL_DEFAULT, verify::TABLES_PARALLEL_MAX), (2, 64));
+        assert_eq!(verify::RECHECK_FOR_DEFAULT, parse_duration("5s").unwrap());
     }
 }

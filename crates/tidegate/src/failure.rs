@@ -1,11 +1,14 @@
 //! How an error is shown, and what the process answers.
 
+use crate::figures::one_line;
 use serde::Serialize;
 use std::error::Error as _;
 use tidegate_service::Error;
 
 /// A definite error. 2 is clap's own, for a command line that it does not understand.
 pub(crate) const EXIT_ERROR: u8 = 1;
+/// `verify` found differences.
+pub(crate) const EXIT_DIFFERENT: u8 = 3;
 pub(crate) const EXIT_INTERRUPTED: i32 = 130;
 
 /// Two lines: what is wrong, what to do.
@@ -40,12 +43,6 @@ pub(crate) fn log_causes(error: &Error) {
         tracing::debug!(code = error.code().as_str(), cause = %one_line(&beneath.to_string()), "caused by");
         cause = beneath.source();
     }
-}
-
-/// Servers write line breaks, and names may hold terminal controls: neither may shape what is shown.
-fn one_line(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    plain.trim_end().to_owned()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod login;
 mod quantity;
 mod signals;
 mod sync;
+mod verify;
 mod view;
 
 use args::{Cli, Command};
@@ -28,6 +29,10 @@ fn main() -> ExitCode {
         Command::Sync(args) => {
             let json = args.json;
             finish(json, &bars, sync::run(*args, bars.clone()))
+        }
+        Command::Verify(args) => {
+            let json = args.json;
+            finish(json, &bars, verify::run(*args, bars.clone()))
         }
         Command::Explain { code } => explain::run(code),
         Command::Completions { shell } => {

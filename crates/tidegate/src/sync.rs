@@ -9,7 +9,8 @@ use indicatif::MultiProgress;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tidegate_service::folder::Surroundings;
-use tidegate_service::sync::{Objects, SyncRequest};
+use tidegate_service::objects::Objects;
+use tidegate_service::sync::SyncRequest;
 use tidegate_service::{Code, Error, Outcome, Progress, Result};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -126,12 +127,17 @@ impl Shown {
 
 fn farewell(outcome: Outcome, last: &Sample) -> String {
     let applied = match last.position.as_str() {
-        "" => "no change was applied yet".to_owned(),
+        "" => "no change is applied yet".to_owned(),
         position => format!("position {position}"),
     };
-    let rows = figures::grouped(last.rows_copied + last.rows_applied);
+    let copied = match last.rows_copied {
+        0 => String::new(),
+        rows => format!(", {} rows copied", figures::grouped(rows)),
+    };
     match outcome {
-        Outcome::Stopped => format!("stopped at a commit: {applied}; {GO_ON}"),
-        Outcome::CaughtUp => format!("caught up: {applied}; {rows} rows in this run"),
+        Outcome::Stopped => format!("stopped at a commit: {applied}{copied}; {GO_ON}"),
+        Outcome::CaughtUp => {
+            format!("caught up: {applied}{copied}, {} rows applied", figures::grouped(last.rows_applied))
+        }
     }
 }

@@ -88,6 +88,23 @@ fn bad_input_is_one_error_and_its_remedy() {
 }
 
 #[test]
+fn verify_refuses_the_same_input() {
+    let with_password = format!("mysql://repl:{CANARY}@127.0.0.1:1/");
+    for (number, (args, code)) in [
+        (&["--source", "db1", "--target", NOWHERE][..], "TG-1001"),
+        (&["--source", NOWHERE, "--target", &with_password], "TG-1003"),
+        (&["--source", NOWHERE, "--target", NOWHERE, "--include", "shop"], "TG-1004"),
+        (&["--source", NOWHERE, "--target", NOWHERE, "--json"], "TG-2001"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let all = [&["verify", "--log-level", "trace"], args].concat();
+        assert_error(&run(&format!("verify-{number}"), &all), code);
+    }
+}
+
+#[test]
 fn the_source_is_asked_first_and_named() {
     let output = run("first", &["sync", "--source", NOWHERE, "--target", NOWHERE]);
     assert_error(&output, "TG-2001");
@@ -124,6 +141,7 @@ fn what_the_command_line_cannot_hold_is_a_usage_error() {
         &[&ends[..], &["--server-id", "0"]].concat(),
         &[&ends[..], &["--log-level", "tidegate=loud"]].concat(),
         &[&ends[..], &["--source-password-env", "A", "--source-password-file", "b"]].concat(),
+        &["verify", "--source", NOWHERE, "--target", NOWHERE, "--tables-parallel", "0"],
         &["explain", "TG-0000"],
     ]
     .into_iter()
@@ -142,6 +160,7 @@ fn words_for_people() {
         (&["--version"][..], env!("CARGO_PKG_VERSION")),
         (&["--help"], "Exit codes:"),
         (&["sync", "--help"], "Examples:"),
+        (&["verify", "--help"], "Examples:"),
         (&["explain", "tg-3004"], "TG-3004: the source no longer has the log that is needed\n  fix: "),
         (&["explain"], "TG-9001  "),
         (&["completions", "bash"], "complete -F _tidegate"),
@@ -158,15 +177,14 @@ fn words_for_people() {
     }
 }
 
-/// Starts a sync whose source takes the connection and never says a word, sends the signal once it is there, and
+/// Starts a command whose source takes the connection and never says a word, sends the signal once it is there, and
 /// answers what the process said on standard error.
-fn signalled(name: &str, signal: &str, args: &[&str]) -> (Option<i32>, String, String) {
+fn signalled(name: &str, signal: &str, command: &str) -> (Option<i32>, String, String) {
     let scratch = Scratch::new(name);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("mysql://repl@{}/", silent.local_addr().unwrap());
     let mut child = tidegate(&scratch)
-        .args(["sync", "--source", &url, "--target", NOWHERE])
-        .args(args)
+        .args([command, "--json", "--source", &url, "--target", NOWHERE])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -184,10 +202,17 @@ fn signalled(name: &str, signal: &str, args: &[&str]) -> (Option<i32>, String, S
 #[test]
 fn a_signal_ends_it_in_order() {
     for (name, signal) in [("interrupt", "-INT"), ("terminate", "-TERM")] {
-        let (code, out, err) = signalled(name, signal, &["--json"]);
+        let (code, out, err) = signalled(name, signal, "sync");
         assert_eq!(code, Some(0), "{err}");
         assert!(err.contains("stopped at a commit: ") && err.contains("run the same command again"), "{err}");
         let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
         assert_eq!(last["outcome"], "stopped");
     }
+}
+
+#[test]
+fn an_interrupted_comparison_has_no_verdict() {
+    let (code, out, err) = signalled("verify-interrupt", "-INT", "verify");
+    assert_eq!(code, Some(130), "{err}");
+    assert!(err.ends_with("interrupted: there is no verdict") && !out.contains("outcome"), "{out}{err}");
 }

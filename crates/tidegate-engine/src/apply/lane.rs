@@ -13,8 +13,8 @@ pub(crate) enum Work {
     /// One transaction that lies in the log in pieces: `start` stands before its first. The lane leaves `after` behind it,
     /// with its last record.
     Big { start: Box<Reader>, after: Option<Box<(Reader, Record)>> },
-    /// One schema change.
-    Schema(Record),
+    /// One transaction that nothing may run beside.
+    Alone(Record),
     /// Nothing but the checkpoint: the source's log went on without selected changes.
     Idle,
 }
@@ -122,7 +122,10 @@ async fn write(writer: &mut dyn Writer, job: &mut Job, rows: &mut u64) -> Result
                 }
             }
         }
-        Work::Schema(record) => writer.schema(transaction(record), &job.checkpoint, job.mode).await,
+        Work::Alone(record) => {
+            *rows = writer.alone(transaction(record), &job.checkpoint, job.mode).await?;
+            Ok(())
+        }
         Work::Idle => {
             writer.begin(&job.checkpoint, job.mode);
             writer.commit().await

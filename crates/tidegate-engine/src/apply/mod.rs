@@ -208,7 +208,7 @@ impl Apply {
             match self.footprints.read(one.record.data(), &mut one.keys) {
                 Ok(Footprint::Rows(rows)) => one.rows = Some(rows),
                 // Errors wait too: everything before them is to be written first.
-                Ok(Footprint::Schema) | Err(_) => {
+                Ok(Footprint::Alone) | Err(_) => {
                     one.keys.clear();
                     self.stalled = Some(one);
                     return false;
@@ -268,7 +268,7 @@ impl Apply {
                 Some(_) => self.stalled = Some(one),
                 None => {
                     self.footprints.read(one.record.data(), &mut Vec::new())?;
-                    return self.start_alone(Work::Schema(one.record)).await;
+                    return self.start_alone(Work::Alone(one.record)).await;
                 }
             }
         }
@@ -291,7 +291,7 @@ impl Apply {
     /// Everything before is done: this one is all there is.
     async fn start_alone(&mut self, work: Work) -> Result<()> {
         let mode = match &work {
-            Work::Schema(record) => {
+            Work::Alone(record) => {
                 self.lanes[0].done.insert(record.seq);
                 self.mode(record.seq)
             }
@@ -334,7 +334,7 @@ impl Apply {
                 }
                 self.context.progress.applied(&held.records, rows);
             }
-            Work::Schema(record) => {
+            Work::Alone(record) => {
                 self.low.done(record.seq)?;
                 self.context.progress.applied(&[record], rows);
             }

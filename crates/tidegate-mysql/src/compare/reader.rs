@@ -13,9 +13,9 @@ use tidegate_model::{Code, Error, FoundRow, Fut, Layout, Result, RowHash, RowRea
 
 /// A page ends at about the first of these.
 const PAGE_BYTES: u64 = 4 << 20;
-const PAGE_ROWS: u64 = 20_000;
+const PAGE_ROWS: u64 = if cfg!(test) { 7 } else { 20_000 };
 /// Before anything is known of the rows' size.
-const FIRST_PAGE_ROWS: u64 = 1000;
+const FIRST_PAGE_ROWS: u64 = if cfg!(test) { 3 } else { 1000 };
 /// Characters of a row without a key that a person gets to see.
 const SHOWN_CHARS: usize = 300;
 

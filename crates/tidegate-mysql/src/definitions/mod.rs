@@ -1,6 +1,26 @@
-use crate::connect::Server;
-use mysql_async::Conn;
-use tidegate_model::{Definition, Result, Selection, TableName};
-pub(crate) fn guarded(body: &str) -> String { body.to_owned() }
-pub(crate) async fn read(_: &mut Conn, _: Server, _: &Selection) -> Result<Vec<Definition>> { Ok(vec![]) }
-pub(crate) async fn make(_: &mut Conn, _: Server, _: &[Definition], _: &Selection, _: &(dyn Fn(&TableName) -> bool + Sync)) -> Result<Vec<String>> { Ok(vec![]) }
+//! Definitions: read from the source, made in the target under their new names, compared.
+//!
+//! [`read()`] answers each object as one CREATE statement with the source's names. [`make()`] carries them out in the
+//! target, as often as need be: what is there already is compared, not made again. [`list_differences`] compares
+//! everything for `tidegate verify`.
+
+mod account;
+mod compare;
+mod create;
+mod detail;
+mod foreign;
+mod guard;
+mod make;
+mod map;
+mod normal;
+mod read;
+mod session;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub(crate) use compare::list_differences;
+pub(crate) use guard::guarded;
+pub(crate) use make::make;
+pub(crate) use read::read;
+pub(crate) use text::words;

@@ -1,6 +1,5 @@
 use super::*;
 use crate::endpoint::Secret;
-use tidegate_model::TableName;
 
 fn request(source: &str, target: &str) -> SyncRequest {
     let end = |url: &str| EndpointUrl {
@@ -138,32 +137,5 @@ fn server_ids_stay_in_their_range() {
     for number in 0..1000 {
         let id = default_server_id(&InstanceName::parse(&format!("link-{number}")).unwrap());
         assert!(SERVER_IDS.contains(&id), "{id}");
-    }
-}
-
-#[test]
-fn one_server_needs_new_names_for_everything() {
-    let all = [TableName::new("shop", "a"), TableName::new("shop", "b")];
-    let names: Vec<_> = all.iter().collect();
-    for (include, rename, fits) in [
-        (&["shop.*"][..], &["shop.*=store.*"][..], true),
-        (&["*.*"], &["shop.*=store.*"], false),
-        (&["shop.*"], &["shop.a=shop.c"], false),
-        (&["shop.*"], &["shop.a=store.a"], false),
-        (&["shop.a", "shop.b"], &["shop.a=shop.c", "shop.b=shop.d"], true),
-    ] {
-        let selection = Selection::new(&texts(include), &[], &texts(rename)).unwrap();
-        assert_eq!(stays_within(&selection, &names).is_none(), fits, "{include:?} {rename:?}");
-    }
-}
-
-#[test]
-fn two_tables_do_not_become_one() {
-    let all = [TableName::new("shop", "a"), TableName::new("crm", "a")];
-    let names: Vec<_> = all.iter().collect();
-    let check = |rename: &[&str]| collisions(&Selection::new(&[], &[], &texts(rename)).unwrap(), &names);
-    check(&["shop.*=store.*"]).unwrap();
-    for bad in [&["shop.*=crm.*"][..], &["shop.a=x.y", "crm.a=x.y"]] {
-        assert_eq!(check(bad).unwrap_err().code(), Code::BadPattern);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::io::Result;
 use std::time::{Duration, Instant};
-use tidegate_service::{Outcome, Step, TableProgress};
+use tidegate_service::{Outcome, TableProgress};
 
 /// More bars than this would push the status line out of a small window: then only the tables in work are shown.
 const BARS_MAX: usize = 10;
@@ -80,11 +80,8 @@ impl View for Live {
         Ok(())
     }
 
-    fn end(&mut self, _: Option<&Outcome>, last: &Sample) -> Result<()> {
-        // What was copied stays readable above the farewell.
-        if last.step == Step::Copying {
-            self.tables.values().for_each(ProgressBar::abandon);
-        }
+    fn end(&mut self, _: Option<&Outcome>, _: &Sample) -> Result<()> {
+        self.tables.values().for_each(ProgressBar::finish_and_clear);
         self.status.finish_and_clear();
         Ok(())
     }
@@ -95,19 +92,26 @@ fn table_bar(name: &str) -> ProgressBar {
         let _ = write!(out, "{}/{}", grouped(state.pos()), grouped(state.len().unwrap_or(0)));
     };
     let rate = |state: &ProgressState, out: &mut dyn Write| {
-        let _ = write!(out, "{} rows/s", grouped(state.per_sec().round() as u64));
+        // Of a table that was done before the first look there is no rate.
+        let _ = match state.is_finished() {
+            true => Ok(()),
+            false => write!(out, "{} rows/s", grouped(state.per_sec().round() as u64)),
+        };
     };
-    let bar = ProgressBar::new(1);
+    let left = |state: &ProgressState, out: &mut dyn Write| {
+        let _ = match state.is_finished() {
+            true => write!(out, "done"),
+            false if state.per_sec() < 1.0 => Ok(()),
+            false => write!(out, "eta {}", indicatif::HumanDuration(state.eta())),
+        };
+    };
+    // Hidden until it is among the others: by itself it would draw where the cursor happens to be.
+    let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::hidden());
     bar.set_style(
         style("  {prefix:28!} {bar:20} {rows:>23} {rate:>16}  {left}")
             .with_key("rows", rows)
             .with_key("rate", rate)
-            .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
-                let _ = match state.is_finished() {
-                    true => write!(out, "done"),
-                    false => write!(out, "eta {}", indicatif::HumanDuration(state.eta())),
-                };
-            }),
+            .with_key("left", left),
     );
     bar.set_prefix(name.to_owned());
     bar

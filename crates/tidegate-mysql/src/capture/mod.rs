@@ -4,16 +4,21 @@
 //! A transaction's data is a sequence of entries, `kind u8 | length u32 | event body`: the table maps and row events of
 //! selected tables, or one QUERY event for a schema change.
 
-use crate::binlog::event::{self, Rotate, code};
+mod event;
+mod request;
+
+use self::event::{INFLATED_BYTES_MAX, is_harmless, plain_query, verify_checksum, without_stray_checksum};
+use self::request::{logs_cascades, prepare, sid};
+use crate::binlog::event::{self as format, Rotate, XaPrepare, code};
 use crate::binlog::{gtid as gtid_event, mariadb, query::Query, rows, table_map};
 use crate::connect::{Endpoint, Server, question_setup, understand};
-use crate::ddl::{self, Kind, Transaction};
-use crate::decode::{MARIADB, push_entry};
+use crate::ddl::{self, Kind, Transaction, XaVerb};
+use crate::decode::{MARIADB, SILENT_CASCADES, push_entry};
 use crate::gtid::{MysqlPosition, Uuid, encode_file, encode_gtid, encode_mariadb};
 use crate::source::selects;
+use crate::xa;
 use futures_util::{FutureExt, StreamExt};
-use mysql_async::prelude::Queryable;
-use mysql_async::{BinlogStream, BinlogStreamRequest, Conn, GnoInterval, Sid};
+use mysql_async::{BinlogStream, BinlogStreamRequest};
 use mysql_common::binlog::events::Event;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -25,8 +30,6 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Marks of unselected traffic are written together, so often.
 const IDLE_MARK_EVERY: Duration = Duration::from_millis(100);
-/// A compressed event may become so big in memory.
-const INFLATED_BYTES_MAX: usize = 1 << 30;
 
 pub(crate) struct BinlogCapture {
     stream: BinlogStream,
@@ -44,6 +47,10 @@ pub(crate) struct BinlogCapture {
     skipped: Option<Skipped>,
     marked_at: Instant,
     entry: Vec<u8>,
+    /// Flags of every entry's kind: what kind of server this is.
+    flags: u8,
+    /// The entries of an XA transaction that has not been prepared yet.
+    xa: Option<Vec<u8>>,
 }
 
 /// The transaction that is being read.
@@ -78,6 +85,7 @@ impl BinlogCapture {
         let mut conn = endpoint.connect(&question_setup()).await?;
         let server = Server::of(&mut conn).await?;
         prepare(&mut conn, server, server_id, &from).await?;
+        let silent_cascades = !logs_cascades(&mut conn, server).await?;
         let (file, offset) = match &from {
             MysqlPosition::File { file, offset } => (file.clone(), *offset),
             _ => (String::new(), 4),
@@ -105,6 +113,8 @@ impl BinlogCapture {
             skipped: None,
             marked_at: Instant::now(),
             entry: Vec::new(),
+            flags: if server.mariadb { MARIADB } else { 0 } | if silent_cascades { SILENT_CASCADES } else { 0 },
+            xa: None,
         })
     }
 
@@ -141,7 +151,7 @@ impl BinlogCapture {
     fn event(&mut self, event: &Event, sink: &mut dyn CaptureSink) -> Result<()> {
         let header = event.header();
         let kind = header.event_type_raw();
-        let artificial = header.flags_raw() & event::FLAG_ARTIFICIAL != 0 || header.log_pos() == 0;
+        let artificial = header.flags_raw() & format::FLAG_ARTIFICIAL != 0 || header.log_pos() == 0;
         if !artificial {
             verify_checksum(event)?;
             self.move_offset(header.log_pos());
@@ -166,14 +176,13 @@ impl BinlogCapture {
                 self.tables.clear();
                 Ok(())
             }
-            code::XA_PREPARE => Err(Error::new(Code::MalformedLog, "an XA transaction was prepared in two phases")
-                .with_remedy("XA across two phases is not supported yet: exclude the tables it writes")),
+            code::XA_PREPARE => self.xa_prepare(body, sink),
             code::BEGIN_LOAD_QUERY | code::EXECUTE_LOAD_QUERY => {
                 Err(Error::new(Code::StatementInLog, "LOAD DATA was logged as a statement"))
             }
             code::INCIDENT => Err(Error::new(Code::MalformedLog, "the source reports an incident: its log has a gap")
                 .with_remedy("begin a new link with a new copy")),
-            _ if is_harmless(kind) || header.flags_raw() & event::FLAG_IGNORABLE != 0 => Ok(()),
+            _ if is_harmless(kind) || header.flags_raw() & format::FLAG_IGNORABLE != 0 => Ok(()),
             other => Err(Error::new(Code::MalformedLog, format!("an event of unknown type {other}"))),
         }
     }
@@ -209,6 +218,10 @@ impl BinlogCapture {
     fn begin_mariadb(&mut self, body: &[u8], server: u32, timestamp: u32) -> Result<()> {
         self.refuse_open()?;
         let read = mariadb::MariaGtid::parse(body)?;
+        if read.flags & mariadb::flag::PREPARED_XA != 0 {
+            // MariaDB says so here in place of a XA START.
+            self.xa = Some(Vec::new());
+        }
         let id = if self.by_gtid { Gtid::Mariadb { domain: read.domain, server, seq: read.seq } } else { Gtid::None };
         self.transaction = Some(Open { id, committed_at_us: u64::from(timestamp) * 1_000_000, has_data: false });
         Ok(())
@@ -264,7 +277,8 @@ impl BinlogCapture {
                 self.commit(sink)
             }
             Kind::Transaction(_) => Ok(()),
-            Kind::Xa { .. } | Kind::Empty => Ok(()),
+            Kind::Xa { verb, xid, .. } => self.xa(*verb, xid, sink),
+            Kind::Empty => Ok(()),
             Kind::Dml => self.statement(&query, &scanned),
             Kind::Unknown => Err(unreadable(query.statement, "its kind is unknown")),
             _ => self.schema_change(body, &scanned, sink),
@@ -301,13 +315,55 @@ impl BinlogCapture {
     }
 
     fn data(&mut self, kind: u8, body: &[u8], sink: &mut dyn CaptureSink) {
-        let origin = if self.server.mariadb { MARIADB } else { 0 };
         self.entry.clear();
-        push_entry(&mut self.entry, kind | origin, body);
+        push_entry(&mut self.entry, kind | self.flags, body);
+        if let Some(changes) = &mut self.xa {
+            changes.extend_from_slice(&self.entry);
+            return;
+        }
         sink.data(&self.entry);
         if let Some(open) = &mut self.transaction {
             open.has_data = true;
         }
+    }
+
+    fn xa(&mut self, verb: XaVerb, xid: &str, sink: &mut dyn CaptureSink) -> Result<()> {
+        let kind = match verb {
+            XaVerb::Start => {
+                self.xa = Some(Vec::new());
+                return Ok(());
+            }
+            XaVerb::Commit => xa::COMMITTED,
+            XaVerb::Rollback => xa::ROLLED_BACK,
+            XaVerb::End | XaVerb::Prepare => return Ok(()),
+        };
+        let mut body = Vec::new();
+        xa::push_body(&mut body, &xa::canonical(xid), &[]);
+        self.data(kind, &body, sink);
+        self.commit(sink)
+    }
+
+    /// The end of an XA transaction's first group of events: it is done in one phase, or waits for its second.
+    fn xa_prepare(&mut self, body: &[u8], sink: &mut dyn CaptureSink) -> Result<()> {
+        let prepare = XaPrepare::parse(body)?;
+        let changes = self.xa.take().unwrap_or_default();
+        if prepare.one_phase {
+            if !changes.is_empty() {
+                sink.data(&changes);
+                if let Some(open) = &mut self.transaction {
+                    open.has_data = true;
+                }
+            }
+            return self.commit(sink);
+        }
+        if changes.len() > xa::BYTES_MAX {
+            let what = format!("a prepared XA transaction has {} bytes of changes, {} are supported", changes.len(), xa::BYTES_MAX);
+            return Err(Error::new(Code::MalformedLog, what).with_remedy("commit such transactions without XA, or exclude their tables"));
+        }
+        let mut body = Vec::with_capacity(changes.len() + 64);
+        xa::push_body(&mut body, &xa::name(&prepare.gtrid, &prepare.bqual, prepare.format_id), &changes);
+        self.data(xa::PREPARED, &body, sink);
+        self.commit(sink)
     }
 
     fn commit(&mut self, sink: &mut dyn CaptureSink) -> Result<()> {
@@ -371,104 +427,6 @@ impl Capture for BinlogCapture {
     fn next<'a>(&'a mut self, sink: &'a mut dyn CaptureSink) -> Fut<'a, ()> {
         Box::pin(self.read(sink))
     }
-}
-
-/// Tells the server who reads and how it should speak.
-async fn prepare(conn: &mut Conn, server: Server, server_id: u32, from: &MysqlPosition) -> Result<()> {
-    let heartbeat = HEARTBEAT.as_nanos();
-    let uuid = format!("71de9a7e-0000-4000-8000-{server_id:012x}");
-    let mut settings = format!(
-        "SET @master_heartbeat_period = {heartbeat}, @source_heartbeat_period = {heartbeat}, \
-         @slave_uuid = '{uuid}', @replica_uuid = '{uuid}'"
-    );
-    if server.mariadb {
-        settings.push_str(", @mariadb_slave_capability = 4");
-    }
-    if let MysqlPosition::Mariadb(position) = from {
-        settings.push_str(&format!(
-            ", @slave_connect_state = '{position}', @slave_gtid_strict_mode = 0, @slave_gtid_ignore_duplicates = 0"
-        ));
-    }
-    conn.query_drop(settings).await.map_err(understand)?;
-    if let MysqlPosition::Gtid(set) = from {
-        let executed: Option<String> = conn.query_first("SELECT @@GLOBAL.gtid_executed").await.map_err(understand)?;
-        let executed: crate::gtid::GtidSet =
-            executed.unwrap_or_default().parse().map_err(|why| malformed(&format!("gtid_executed: {why}")))?;
-        if !executed.contains_set(set) {
-            let mut missing = set.clone();
-            missing.subtract(&executed);
-            let what = format!("the source no longer has transactions that were read from it: {missing}");
-            return Err(Error::new(Code::SourceRewound, what));
-        }
-    }
-    Ok(())
-}
-
-fn sid(uuid: &Uuid, tag: &str, ranges: &[(u64, u64)]) -> Result<Sid<'static>> {
-    let intervals = ranges.iter().map(|(first, last)| GnoInterval::new(*first, last + 1)).collect();
-    let sid = Sid::new(*uuid).with_intervals(intervals);
-    if tag.is_empty() {
-        return Ok(sid);
-    }
-    let tag = mysql_common::packets::Tag::new(tag.to_owned()).map_err(|_| malformed("a GTID's tag is not readable"))?;
-    Ok(sid.with_tag(tag))
-}
-
-fn verify_checksum(event: &Event) -> Result<()> {
-    let (Some(expected), Ok(Some(algorithm))) = (event.checksum(), event.footer().get_checksum_alg()) else {
-        return Ok(());
-    };
-    if algorithm == mysql_common::binlog::consts::BinlogChecksumAlg::BINLOG_CHECKSUM_ALG_CRC32
-        && event.calc_checksum(algorithm) != u32::from_le_bytes(expected)
-    {
-        return Err(malformed("an event's checksum is wrong"));
-    }
-    Ok(())
-}
-
-/// Events that say nothing about data.
-fn is_harmless(kind: u8) -> bool {
-    matches!(
-        kind,
-        code::STOP
-            | code::INTVAR
-            | code::RAND
-            | code::USER_VAR
-            | code::HEARTBEAT
-            | code::HEARTBEAT_V2
-            | code::IGNORABLE
-            | code::ROWS_QUERY
-            | code::PREVIOUS_GTIDS
-            | code::TRANSACTION_CONTEXT
-            | code::VIEW_CHANGE
-            // The driver unpacks it and hands over what is inside next.
-            | code::TRANSACTION_PAYLOAD
-            | code::MARIA_ANNOTATE_ROWS
-            | code::MARIA_BINLOG_CHECKPOINT
-            | code::MARIA_GTID_LIST
-            | code::MARIA_START_ENCRYPTION
-    )
-}
-
-/// MariaDB leaves its checksum behind the name in the first ROTATE of a stream. Log files end in a dot and digits.
-fn without_stray_checksum(body: &[u8]) -> &[u8] {
-    let is_file = |bytes: &[u8]| {
-        let digits = bytes.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-        digits > 0 && bytes.iter().rev().nth(digits) == Some(&b'.')
-    };
-    match body.len().checked_sub(4) {
-        Some(shorter) if !is_file(body) && is_file(&body[..shorter]) => &body[..shorter],
-        _ => body,
-    }
-}
-
-/// A compressed QUERY event with its statement unpacked.
-fn plain_query(body: &[u8]) -> Result<Vec<u8>> {
-    let packed = Query::parse(body)?.statement;
-    let head = body.len() - packed.len();
-    let mut plain = body[..head].to_vec();
-    plain.extend_from_slice(&mariadb::uncompress(packed, INFLATED_BYTES_MAX)?);
-    Ok(plain)
 }
 
 fn malformed(why: &str) -> Error {

@@ -1,0 +1,172 @@
+//! Whether a server can be a source.
+
+use super::grants::{Grants, Missing, Scope};
+use super::{check_version, is_on, variable};
+use crate::catalog;
+use crate::connect::{Endpoint, Server, understand};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
+use tidegate_model::{Code, Error, Result, Selection, TableName};
+
+/// A name that no pattern but one for everything fits.
+const ANY_DATABASE: &str = "\u{1}any";
+
+/// Refuses what would make the link lose something: log off or in the wrong form, missing rights, an old version.
+/// Without a selection, rights on databases are not asked for.
+pub(crate) async fn check_source(
+    conn: &mut Conn,
+    server: Server,
+    endpoint: &Endpoint,
+    selection: Option<&Selection>,
+) -> Result<()> {
+    check_version(server, endpoint)?;
+    check_log(conn, endpoint).await?;
+    let grants = Grants::read(conn, server).await?;
+    let mut missing = Missing::of(&grants);
+    let status = log_status(conn, server).await?;
+    if status.is_none() {
+        let right = if server.mariadb { "BINLOG MONITOR" } else { "REPLICATION CLIENT" };
+        missing.lack(right, &Scope::Server);
+    }
+    missing.need("REPLICATION SLAVE", &Scope::Server);
+    if let Some(selection) = selection {
+        need_reading(conn, server, selection, &mut missing).await?;
+    }
+    missing.into_result().map_err(|error| error.context(endpoint))?;
+    match (selection, status.flatten()) {
+        (Some(selection), Some(status)) => check_filters(conn, endpoint, selection, &status).await,
+        _ => Ok(()),
+    }
+}
+
+async fn check_log(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
+    let is = |value: &Option<String>, wanted: &[&str]| {
+        value.as_ref().is_none_or(|value| wanted.iter().any(|wanted| value.eq_ignore_ascii_case(wanted)))
+    };
+    if !variable(conn, "log_bin").await?.is_some_and(|value| is_on(&value)) {
+        return Err(Error::new(Code::LogOff, format!("{endpoint} runs without a binary log")));
+    }
+    if variable(conn, "server_id").await?.is_some_and(|value| value == "0") {
+        let error =
+            Error::new(Code::LogOff, format!("{endpoint} has server_id 0 and sends its log to nobody"));
+        return Err(
+            error.with_remedy("SET GLOBAL server_id = 1, or another number that no other server near it has")
+        );
+    }
+    let format = variable(conn, "binlog_format").await?;
+    if !is(&format, &["ROW"]) {
+        let format = format.unwrap_or_default();
+        return Err(Error::new(Code::LogFormat, format!("{endpoint} has binlog_format={format}")));
+    }
+    let image = variable(conn, "binlog_row_image").await?;
+    if !is(&image, &["FULL"]) {
+        let image = image.unwrap_or_default();
+        return Err(Error::new(Code::RowImage, format!("{endpoint} has binlog_row_image={image}")));
+    }
+    // MySQL's PARTIAL_JSON: an update of a JSON column holds only what changed in it.
+    let options = variable(conn, "binlog_row_value_options").await?;
+    if !is(&options, &[""]) {
+        let options = options.unwrap_or_default();
+        let error = Error::new(Code::RowImage, format!("{endpoint} has binlog_row_value_options={options}"));
+        return Err(error.with_remedy(
+            "SET GLOBAL binlog_row_value_options=''; sessions that are open keep the old setting until they reconnect",
+        ));
+    }
+    Ok(())
+}
+
+/// Where the log ends, with its filters; `None` if the account may not ask, `Some(None)` if the server has no answer.
+async fn log_status(conn: &mut Conn, server: Server) -> Result<Option<Option<Row>>> {
+    let new = server.is_mysql_from((8, 2, 0));
+    let question = if new { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" };
+    match conn.query_first(question).await {
+        Ok(row) => Ok(Some(row)),
+        Err(mysql_async::Error::Server(error)) if error.code == 1227 => Ok(None),
+        Err(error) => Err(understand(error)),
+    }
+}
+
+/// A database that the server does not log.
+async fn check_filters(
+    conn: &mut Conn,
+    endpoint: &Endpoint,
+    selection: &Selection,
+    status: &Row,
+) -> Result<()> {
+    let list = |at: usize| {
+        let text: Option<String> = status.get_opt(at).and_then(|value| value.ok()).flatten();
+        let names: Vec<String> =
+            text.unwrap_or_default().split(',').map(|name| name.trim().to_owned()).collect();
+        names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>()
+    };
+    let (logged, ignored) = (list(2), list(3));
+    let unlogged = |name: &String| {
+        (!logged.is_empty() && !logged.contains(name)) || (logged.is_empty() && ignored.contains(name))
+    };
+    let databases = catalog::databases(conn).await?;
+    match databases.iter().find(|name| selection.touches_database(name) && unlogged(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let option = if logged.is_empty() { "binlog_ignore_db" } else { "binlog_do_db" };
+            let error =
+                Error::new(Code::LogOff, format!("{endpoint} does not log database {name} ({option})"));
+            Err(error.with_remedy(format!(
+                "take {option} out of the server's configuration and restart it, or --exclude '{name}.*'"
+            )))
+        }
+    }
+}
+
+/// What is not visible to the account would be left out silently: so rights are needed on whole databases where these
+/// are selected, and on the server if everything is.
+async fn need_reading(
+    conn: &mut Conn,
+    server: Server,
+    selection: &Selection,
+    missing: &mut Missing<'_>,
+) -> Result<()> {
+    need_routines(server, missing);
+    if selection.selects_database(ANY_DATABASE) {
+        for right in ["SELECT", "SHOW VIEW", "TRIGGER", "EVENT"] {
+            missing.need(right, &Scope::Server);
+        }
+    }
+    let mut databases = catalog::databases(conn).await?;
+    databases.retain(|name| selection.touches_database(name));
+    let tables =
+        catalog::read(conn, &databases, &|database, table| selection.selects(database, table)).await?;
+    for database in databases {
+        let whole = Scope::Database(database.clone());
+        if selection.selects_database(&database) && !selection.selects_database(ANY_DATABASE) {
+            for right in ["SELECT", "SHOW VIEW", "TRIGGER", "EVENT"] {
+                missing.need(right, &whole);
+            }
+        }
+        for table in tables.iter().filter(|table| table.name.database == database) {
+            if !selection.selects_database(&database) {
+                need_table(&table.name, missing);
+            }
+            if table.key().is_none() {
+                // Copied from a short lock.
+                missing.need("LOCK TABLES", &whole);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn need_table(name: &TableName, missing: &mut Missing<'_>) {
+    for right in ["SELECT", "TRIGGER"] {
+        missing.need(right, &Scope::Table(name.clone()));
+    }
+}
+
+/// The text of somebody else's routines has a right of its own.
+fn need_routines(server: Server, missing: &mut Missing<'_>) {
+    if server.is_mysql_from((8, 0, 20)) {
+        missing.need_one(&[("SELECT", Scope::Server)], ("SHOW_ROUTINE", Scope::Server));
+    } else {
+        let whole = [("SELECT", Scope::Server), ("SELECT", Scope::Database("mysql".to_owned()))];
+        missing.need_one(&whole, ("SELECT", Scope::Table(TableName::new("mysql", "proc"))));
+    }
+}

@@ -1,0 +1,133 @@
+//! Whether two servers hold the same, by what the servers themselves print: nothing of the program under test is used.
+
+use crate::servers::{Pair, sql};
+use std::collections::BTreeMap;
+use tidegate_sandbox::Server;
+
+/// Stands before each table's rows.
+const MARK: &str = "==";
+/// Columns of a table: name and type.
+type Columns = Vec<(String, String)>;
+
+/// Panics with the first rows that differ in the databases whose names fit the LIKE pattern.
+#[track_caller]
+pub(crate) fn assert_same(pair: &Pair, databases: &str, what: &str) {
+    let (wanted, found) = (tables(&pair.source, databases), tables(&pair.target, databases));
+    let names = |tables: &BTreeMap<(String, String), Columns>| tables.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&wanted), names(&found), "{what}: tables");
+    assert!(!wanted.is_empty(), "{what}: nothing to compare");
+    let (source, target) = std::thread::scope(|scope| {
+        let target = scope.spawn(|| read(&pair.target, &found));
+        (read(&pair.source, &wanted), target.join().expect("no panic"))
+    });
+    let mut report = String::new();
+    for (name, columns) in &wanted {
+        let (source, target) = (&source[name], &target[name]);
+        if source != target {
+            report.push_str(&describe(name, columns, source, target));
+        }
+    }
+    assert!(report.is_empty(), "{what}: source and target differ\n{report}");
+}
+
+/// The first of the sorted rows that differ.
+fn describe(name: &(String, String), columns: &Columns, source: &[String], target: &[String]) -> String {
+    let at = source.iter().zip(target).position(|(one, other)| one != other);
+    let at = at.unwrap_or(source.len().min(target.len()));
+    let mut text = format!("{}.{}: {} rows and {}\n", name.0, name.1, source.len(), target.len());
+    match (source.get(at), target.get(at)) {
+        (Some(one), Some(other)) if one.split('\t').next() == other.split('\t').next() => {
+            for (cell, (one, other)) in one.split('\t').zip(other.split('\t')).enumerate() {
+                if one != other {
+                    let (name, kind) = &columns[cell];
+                    text.push_str(&format!("  {name} {kind}: {} and {}\n", cut(one), cut(other)));
+                }
+            }
+            text.push_str(&format!("  row {}\n", cut(one)));
+        }
+        (one, other) => {
+            let shown = |row: Option<&String>| row.map_or("nothing".to_owned(), |row| cut(row));
+            text.push_str(&format!("  source {}\n  target {}\n", shown(one), shown(other)));
+        }
+    }
+    text
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(400).collect()
+}
+
+fn tables(server: &Server, databases: &str) -> BTreeMap<(String, String), Columns> {
+    let parts = ["c.TABLE_SCHEMA", "c.TABLE_NAME", "c.COLUMN_NAME", "c.COLUMN_TYPE"];
+    // The client would escape some bytes of odd names.
+    let parts = parts.map(|part| format!("HEX(CONVERT({part} USING utf8mb4))"));
+    let text = sql(
+        server,
+        &format!(
+            "SELECT {} FROM information_schema.COLUMNS c JOIN information_schema.TABLES t \
+             ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND BINARY t.TABLE_NAME = BINARY c.TABLE_NAME \
+             WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND c.TABLE_SCHEMA LIKE '{databases}' \
+             ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION",
+            parts.join(", ")
+        ),
+    );
+    let mut tables = BTreeMap::new();
+    for line in text.lines() {
+        let mut parts = line.split('\t').map(from_hex);
+        let mut part = || parts.next().expect("four parts");
+        let (name, column) = ((part(), part()), (part(), part()));
+        tables.entry(name).or_insert_with(Columns::new).push(column);
+    }
+    tables
+}
+
+fn from_hex(text: &str) -> String {
+    let bytes = text.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).expect("hexadecimal digits");
+        u8::from_str_radix(pair, 16).expect("hexadecimal digits")
+    });
+    String::from_utf8(bytes.collect()).expect("a name in UTF-8")
+}
+
+type Rows = BTreeMap<(String, String), Vec<String>>;
+
+fn read(server: &Server, tables: &BTreeMap<(String, String), Columns>) -> Rows {
+    let quote = |name: &str| format!("`{}`", name.replace('`', "``"));
+    let mut script = String::new();
+    for ((database, table), columns) in tables {
+        let cells: Vec<String> = columns.iter().map(|(name, kind)| exact(&quote(name), kind)).collect();
+        let (cells, name) = (cells.join(", "), format!("{}.{}", quote(database), quote(table)));
+        script.push_str(&format!("SELECT '{MARK}'; SELECT {cells} FROM {name};\n"));
+    }
+    let text = sql(server, &script);
+    let mut sections: Vec<Vec<String>> = Vec::new();
+    for line in text.lines() {
+        if line == MARK {
+            sections.push(Vec::new());
+        } else {
+            sections.last_mut().expect("a mark comes first").push(line.to_owned());
+        }
+    }
+    sections.iter_mut().for_each(|rows| rows.sort());
+    assert_eq!(sections.len(), tables.len());
+    tables.keys().cloned().zip(sections).collect()
+}
+
+/// An expression whose text says exactly what is stored.
+fn exact(column: &str, kind: &str) -> String {
+    let word = kind.split(['(', ' ']).next().unwrap_or_default();
+    match word {
+        // All digits, and the sign of zero: the text of a FLOAT itself has six digits.
+        "float" | "double" => format!("CAST({column} * 1e0 AS CHAR)"),
+        "bit" | "enum" | "set" => format!("CAST({column} AS UNSIGNED)"),
+        "json" => short(&format!("CAST({column} AS CHAR CHARACTER SET utf8mb4)")),
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "date" | "time" | "datetime"
+        | "timestamp" | "year" | "uuid" | "inet4" | "inet6" => format!("CAST({column} AS CHAR)"),
+        _ => short(column),
+    }
+}
+
+/// Hexadecimal; of a long value its length and hash.
+fn short(text: &str) -> String {
+    format!("IF(LENGTH({text}) > 2000, CONCAT(LENGTH({text}), ':', SHA2({text}, 256)), HEX({text}))")
+}

@@ -1,0 +1,6 @@
+//! Tests against real servers.
+
+mod compare;
+mod link;
+mod servers;
+mod types;

@@ -1,0 +1,175 @@
+//! `kill -9` at random moments: whatever the program was at, the next one goes on and nothing is lost or done twice.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tidegate_sandbox::{Flavour, Options, Server, scratch, workspace_root};
+
+use super::compare;
+use super::random::Random;
+use super::statements::{COUNTERS, SCHEMA};
+use super::workload::{self, Done, Stream};
+use crate::program::{Program, Route};
+use crate::wait::{self, Stop};
+
+const KILLS: u32 = 5;
+/// A kill comes at most so long after the start.
+const LIFE_MS_MAX: u64 = 1500;
+const CATCH_UP_DEADLINE: Duration = Duration::from_secs(120);
+/// The random stream of the moments, apart from those of the load.
+const MOMENTS: u64 = 1000;
+
+const STREAMS: [Stream; 3] = [
+    Stream { number: 1, schema_percent: 0, burst: 10, pause: Duration::from_millis(10) },
+    Stream { number: 2, schema_percent: 0, burst: 10, pause: Duration::from_millis(10) },
+    Stream { number: 3, schema_percent: 50, burst: 2, pause: Duration::from_millis(40) },
+];
+
+/// Two servers and the folder that holds everything of one run.
+struct Arena {
+    folder: PathBuf,
+    source: Server,
+    target: Server,
+}
+
+pub(super) fn run(program: &Program, seeds: Range<u64>) -> Result<(), String> {
+    let mut arena = Arena::open()?;
+    let (mut passed, mut failed) = (0_u64, Vec::new());
+    for seed in seeds {
+        let started = Instant::now();
+        let seconds = || started.elapsed().as_secs_f64();
+        match one_seed(program, &arena, seed) {
+            Ok(summary) => {
+                passed += 1;
+                println!("seed {seed}: {summary} ({:.1} s)", seconds());
+            }
+            Err(text) => {
+                failed.push(seed);
+                println!("seed {seed}: FAILED ({:.1} s): {text}", seconds());
+            }
+        }
+    }
+    if !failed.is_empty() {
+        let kept = arena.keep()?;
+        println!("what the failed seeds left is in {}; run one again with", kept.display());
+        println!("  cargo xtask soak kill --seeds 1 --first-seed {}", failed[0]);
+    }
+    println!("{passed} passed, {} failed", failed.len());
+    if failed.is_empty() { Ok(()) } else { Err(format!("these seeds failed: {failed:?}")) }
+}
+
+impl Arena {
+    fn open() -> Result<Arena, String> {
+        let folder = scratch("soak")?;
+        let start = |name: &str, id| Server::start(Options::new(Flavour::Mysql, id), &folder.join(name));
+        let (source, target) = (start("source", 1)?, start("target", 2)?);
+        Ok(Arena { source, target, folder })
+    }
+
+    /// Ends the servers and moves everything to where no later run sweeps it away.
+    fn keep(&mut self) -> Result<PathBuf, String> {
+        for server in [&mut self.source, &mut self.target] {
+            server.stop();
+            server.keep();
+        }
+        let kept = workspace_root().join(".sandbox").join("failed");
+        fs::create_dir_all(&kept).map_err(|error| format!("cannot create {}: {error}", kept.display()))?;
+        let kept = kept.join(self.folder.file_name().unwrap_or_default());
+        fs::rename(&self.folder, &kept)
+            .map_err(|error| format!("cannot move {} to {}: {error}", self.folder.display(), kept.display()))?;
+        Ok(kept)
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        for server in [&mut self.source, &mut self.target] {
+            server.kill();
+        }
+        // Gone already when it was kept.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Runs one seed in databases of its own. A seed that passes leaves nothing behind.
+fn one_seed(program: &Program, arena: &Arena, seed: u64) -> Result<String, String> {
+    let database = format!("soak_{seed}");
+    let route = Route {
+        source: arena.source.url(),
+        target: arena.target.url(),
+        include: vec![format!("{database}.*")],
+        name: format!("soak-{seed}"),
+        folder: arena.folder.join(format!("seed-{seed}")),
+    };
+    fs::create_dir_all(&route.folder)
+        .map_err(|error| format!("cannot create {}: {error}", route.folder.display()))?;
+    arena.source.sql(&format!("CREATE DATABASE {database} CHARACTER SET utf8mb4; USE {database}; {SCHEMA}"))?;
+    let (steps, done) = under_load(program, arena, &route, &database, seed)?;
+    let mut last = program.sync(&route, &["--until-caught-up"])?;
+    let ended = last.finish(CATCH_UP_DEADLINE).map_err(|text| format!("{text}; {}", route.last_words()))?;
+    ended.expect_success(&route)?;
+    if let Some(difference) = compare::difference(&arena.source, &arena.target, &database, &route.folder)? {
+        return Err(difference);
+    }
+    check_counters(&arena.target, &database, &done)?;
+    clear(arena, &database, &route.folder)?;
+    let turns: u64 = done.iter().map(|done| done.turns).sum();
+    Ok(format!("identical after {turns} turns; killed while {}", steps.join(", ")))
+}
+
+/// The load, and above it one life of the program after the other. Answers what each was at when it was killed.
+fn under_load(
+    program: &Program,
+    arena: &Arena,
+    route: &Route,
+    database: &str,
+    seed: u64,
+) -> Result<(Vec<String>, Vec<Done>), String> {
+    let stop = Stop::default();
+    let feed = |stream| workload::run(stream, seed, &arena.source, database, &route.folder, &stop);
+    let feed = &feed;
+    thread::scope(|scope| {
+        let streams: Vec<_> = STREAMS.map(|stream| scope.spawn(move || feed(stream))).into_iter().collect();
+        let mut random = Random::new(seed, MOMENTS);
+        let lives: Result<Vec<String>, String> =
+            (0..KILLS).map(|_| one_life(program, route, &mut random)).collect();
+        stop.ask();
+        let ends = streams.into_iter().map(|stream| stream.join().map_err(|_| "a load's thread panicked".to_owned())?);
+        let done: Result<Vec<Done>, String> = ends.collect();
+        Ok((lives?, done?))
+    })
+}
+
+/// Starts the link and kills it at a random moment. It must not have ended by itself before.
+fn one_life(program: &Program, route: &Route, random: &mut Random) -> Result<String, String> {
+    let lanes = (1 + random.below(4)).to_string();
+    let life = Duration::from_millis(random.below(LIFE_MS_MAX));
+    let mut link = program.sync(route, &["--lanes", &lanes])?;
+    let ended = wait::until(life, || Ok(link.process.has_ended().then_some(())))?;
+    if ended.is_some() {
+        let ended = link.finish(CATCH_UP_DEADLINE)?;
+        let why = ended.last.error.map_or_else(|| "it said no error".to_owned(), |e| format!("{}: {}", e.code, e.message));
+        return Err(format!("the link ended by itself: {why}; {}", route.last_words()));
+    }
+    link.process.kill();
+    Ok(link.last().and_then(|line| line.step).unwrap_or_else(|| "starting".to_owned()))
+}
+
+fn check_counters(target: &Server, database: &str, done: &[Done]) -> Result<(), String> {
+    let expected = (0..COUNTERS as usize).map(|at| done.iter().map(|done| done.increments[at]).sum::<u64>());
+    let expected: Vec<String> = expected.map(|n| n.to_string()).collect();
+    let found = target.sql(&format!("SELECT n FROM {database}.counter ORDER BY id"))?;
+    if found.lines().eq(expected.iter().map(String::as_str)) {
+        return Ok(());
+    }
+    Err(format!("the counters are {}, but were raised {} times", found.replace('\n', ", "), expected.join(", ")))
+}
+
+fn clear(arena: &Arena, database: &str, folder: &Path) -> Result<(), String> {
+    arena.source.sql(&format!("DROP DATABASE {database}"))?;
+    arena.target.sql(&format!("DROP DATABASE {database}; DROP DATABASE IF EXISTS tidegate"))?;
+    fs::remove_dir_all(folder).map_err(|error| format!("cannot delete {}: {error}", folder.display()))
+}
