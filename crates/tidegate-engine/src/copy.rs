@@ -69,7 +69,7 @@ async fn copy_table(context: &Context, table: &Table, mut before: Option<CopyPro
     let mut backoff = Backoff::new(context.retry_window);
     let mut loader = context.target.loader(table, &context.selection).await?;
     loop {
-        let copied = copy_from(context, table, before.take(), loader.as_mut()).await;
+        let copied = copy_from(context, table, before.take(), loader.as_mut(), &mut backoff).await;
         let error = match copied {
             Ok(()) => return Ok(()),
             Err(error) if error.retry() == Retry::Auto => error,
@@ -77,7 +77,10 @@ async fn copy_table(context: &Context, table: &Table, mut before: Option<CopyPro
         };
         tracing::info!(table = %table.name, %error, "copying again");
         before = loop {
-            backoff.wait(&error).await?;
+            tokio::select! {
+                waited = backoff.wait(&error) => waited?,
+                () = context.stop.cancelled() => return Ok(()),
+            }
             match loader.recover().await {
                 Ok(progress) => break progress,
                 Err(again) if again.retry() == Retry::Auto => {}
@@ -95,6 +98,7 @@ async fn copy_from(
     table: &Table,
     before: Option<CopyProgress>,
     loader: &mut dyn Loader,
+    backoff: &mut Backoff,
 ) -> Result<()> {
     let after = before.and_then(|one| one.last_key).filter(|_| table.keyed);
     let mut reader = context.source.read(table, after.as_deref()).await?;
@@ -122,6 +126,9 @@ async fn copy_from(
         while let Some((chunk, last)) = filled.recv().await {
             loader.load(&chunk, last).await?;
             context.progress.copied(&table.name, chunk.rows, chunk.bytes.len() as u64, last);
+            if table.keyed {
+                backoff.reset();
+            }
             if last || context.stop.is_cancelled() {
                 break;
             }

@@ -1,6 +1,6 @@
 //! One link's run: first start, resume, retry and fail-over are one path. Read the target's state, decide, go on.
 
-use crate::changelog::{ChangeLog, LogEnd, Writer};
+use crate::changelog::{ChangeLog, Limits, LogEnd, Writer};
 use crate::progress::{Progress, Step};
 use crate::{apply, capture, copy};
 use std::fs::File;
@@ -166,20 +166,23 @@ impl Link {
         Ok(state)
     }
 
-    /// The log as it was left, unless the target is ahead of it or it was lost: then it is begun anew at the target's
-    /// checkpoint, and the source is asked once more for what follows.
+    /// The log as it was left, unless the target is ahead of it, or it was lost or is another run's: then it is begun
+    /// anew at the target's checkpoint, and the source is asked once more for what follows.
     fn open_log(&self, state: &LinkState) -> Result<(ChangeLog, Writer)> {
         let folder = self.options.folder.join("log");
+        let limits = Limits::within(self.options.log_bytes_max);
         let make_cursor = |position: &Position| self.source.cursor(position);
         let low = low_of(state);
-        if let Some((log, writer)) = ChangeLog::open(&folder, &make_cursor)? {
-            let fresh = matches!(state.phase, Phase::Copying) && state.copied.is_empty() && writer.end().seq == Seq(0);
-            if writer.end().seq >= low.seq && log.first_seq().0 <= low.seq.0 + 1 && !fresh {
+        if let Some((log, writer)) = ChangeLog::open(&folder, limits, &make_cursor)?
+            && writer.end().seq >= low.seq
+            && log.first_seq() <= low.seq.next()
+        {
+            let (_, before_next) = log.reader(low.seq.next(), &make_cursor)?;
+            if before_next.covers(&low.position)? {
                 return Ok((log, writer));
             }
         }
-        let low = low.clone();
-        ChangeLog::create(&folder, &LogEnd { seq: low.seq, position: low.position }, &make_cursor)
+        ChangeLog::create(&folder, &LogEnd { seq: low.seq, position: low.position }, limits, &make_cursor)
     }
 
     fn capture_context(&self, log: &ChangeLog) -> capture::Context {
@@ -198,14 +201,14 @@ impl Link {
     async fn work(&self, state: LinkState, log: ChangeLog) -> Result<Outcome> {
         let until = match state.phase {
             Phase::CatchingUp { until } => until,
-            Phase::Copying => match self.copy(&state).await? {
+            Phase::Copying => match self.copy(&state, &log).await? {
                 Some(until) => until,
                 None => return Ok(Outcome::Stopped),
             },
         };
         self.target.learn(&self.selection).await?;
         let low = low_of(&state);
-        self.progress.moved(low.clone());
+        self.progress.begun(low.clone());
         self.progress.enter(if low.seq >= until { Step::Streaming } else { Step::CatchingUp });
         let context = apply::Context {
             target: self.target.clone(),
@@ -220,7 +223,10 @@ impl Link {
         tokio::pin!(applying);
         tokio::select! {
             ended = &mut applying => return ended.map(|()| Outcome::Stopped),
-            watched = self.watch(until) => watched?,
+            caught_up = self.watch(until) => match caught_up? {
+                true => {}
+                false => return applying.await.map(|()| Outcome::Stopped),
+            },
         }
         self.stop.cancel();
         applying.await.map(|()| Outcome::CaughtUp)
@@ -234,9 +240,11 @@ impl Link {
         }
         applied.prune(low.seq);
         let lanes = state.lanes.iter().take(usize::from(self.options.lanes));
+        // The cursor is the log's: idle marks after the low watermark are in it too.
+        let (reader, cursor) = log.reader(low.seq.next(), &|position| self.source.cursor(position))?;
         Ok(apply::Start {
-            reader: log.reader(low.seq.next())?,
-            cursor: self.source.cursor(&low.position)?,
+            reader,
+            cursor,
             low: low.seq,
             applied,
             lanes: lanes.map(|lane| (lane.version, lane.done.clone())).collect(),
@@ -244,7 +252,7 @@ impl Link {
     }
 
     /// Copies everything; answers the end of the overlap, or `None` if it was stopped.
-    async fn copy(&self, state: &LinkState) -> Result<Option<Seq>> {
+    async fn copy(&self, state: &LinkState, log: &ChangeLog) -> Result<Option<Seq>> {
         let tables = self.source.tables(&self.selection).await?;
         let definitions = self.source.definitions(&self.selection).await?;
         let (first, later): (Vec<_>, Vec<_>) = definitions.into_iter().partition(|one| one.stage <= Stage::Table);
@@ -263,18 +271,25 @@ impl Link {
             return Ok(None);
         }
         self.progress.notice(self.target.define(&later, &self.selection).await?);
-        let Some(until) = self.captured_up_to(&self.source.position().await?).await? else { return Ok(None) };
+        let end = self.source.position().await?;
+        // Nothing is applied yet, so nothing would make room in the log.
+        let is_full = || log.bytes() > self.options.log_bytes_max;
+        let Some(until) = self.captured_up_to(&end, is_full).await? else { return Ok(None) };
         self.target.enter(Phase::CatchingUp { until }).await?;
         Ok(Some(until))
     }
 
     /// Waits until the change log covers `position`; answers its last transaction then, or `None` if stopped.
-    async fn captured_up_to(&self, position: &Position) -> Result<Option<Seq>> {
+    async fn captured_up_to(&self, position: &Position, is_full: impl Fn() -> bool) -> Result<Option<Seq>> {
         let mut captured = self.progress.captured();
         loop {
             let end = captured.borrow_and_update().clone();
             if self.source.cursor(&end.position)?.covers(position)? {
                 return Ok(Some(end.seq));
+            }
+            if is_full() {
+                let what = "the change log is at its limit, and what changed during the copy is not all in it";
+                return Err(Error::new(Code::ChangeLogFull, what));
             }
             tokio::select! {
                 changed = captured.changed() => changed.map_err(|_| Error::new(Code::Internal, "no progress"))?,
@@ -283,8 +298,8 @@ impl Link {
         }
     }
 
-    /// Ends when the link has caught up and was asked to end then.
-    async fn watch(&self, until: Seq) -> Result<()> {
+    /// Ends when the link has caught up and was asked to end then; answers `false` if it was stopped before.
+    async fn watch(&self, until: Seq) -> Result<bool> {
         let mut applied = self.progress.applied_up_to();
         while applied.borrow_and_update().seq < until {
             applied.changed().await.map_err(|_| Error::new(Code::Internal, "no progress"))?;
@@ -294,11 +309,11 @@ impl Link {
             std::future::pending::<()>().await;
         }
         let goal = self.source.position().await?;
-        let Some(seq) = self.captured_up_to(&goal).await? else { return Ok(()) };
+        let Some(seq) = self.captured_up_to(&goal, || false).await? else { return Ok(false) };
         while applied.borrow_and_update().seq < seq {
             applied.changed().await.map_err(|_| Error::new(Code::Internal, "no progress"))?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -142,6 +142,11 @@ impl Progress {
         self.transactions_applied.fetch_add(records.len() as u64, Ordering::Relaxed);
     }
 
+    /// Where applying begins; before what an earlier run reached, if the copy was begun anew.
+    pub(crate) fn begun(&self, checkpoint: Checkpoint) {
+        self.applied.send_replace(checkpoint);
+    }
+
     pub(crate) fn moved(&self, checkpoint: Checkpoint) {
         let before = self.applied.borrow().seq;
         debug_assert!(checkpoint.seq >= before, "the low watermark only rises");

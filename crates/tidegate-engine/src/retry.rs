@@ -1,7 +1,8 @@
 //! Waiting between two tries of something that may pass by itself.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tidegate_model::{Error, Result};
+use tokio::time::Instant;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);

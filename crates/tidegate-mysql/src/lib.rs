@@ -8,6 +8,7 @@ mod binlog;
 mod capture;
 mod catalog;
 mod check;
+mod compare;
 mod connect;
 mod ddl;
 mod decode;
@@ -26,6 +27,7 @@ mod target;
 mod writer;
 mod xa;
 
+pub use compare::MysqlComparable;
 pub use connect::{Endpoint, Tls};
 pub use source::MysqlSource;
 pub use target::MysqlTarget;

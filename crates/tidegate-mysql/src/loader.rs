@@ -36,7 +36,8 @@ enum Shape {
     Number,
     /// Through a user variable in LOAD DATA, because a number as text means something else there.
     Index,
-    Json,
+    /// Text of a type that takes no bytes for it, in this character set.
+    Converted(&'static str),
     Quoted,
     Text(String),
     Binary,
@@ -46,9 +47,9 @@ fn shape(data_type: &str, charset: Option<&str>) -> Shape {
     match data_type {
         "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" => Shape::Number,
         "enum" | "set" | "bit" => Shape::Index,
-        "json" => Shape::Json,
+        "json" => Shape::Converted("utf8mb4"),
         "date" | "time" | "datetime" | "timestamp" | "year" => Shape::Quoted,
-        "inet4" | "inet6" | "uuid" => Shape::Quoted,
+        "inet4" | "inet6" | "uuid" => Shape::Converted("latin1"),
         _ => charset.map_or(Shape::Binary, |charset| Shape::Text(charset.to_owned())),
     }
 }
@@ -162,7 +163,7 @@ impl TableLoader {
             let variable = format!("@tidegate_{place}");
             match shape {
                 Shape::Index => settings.push(format!("{name} = CAST({variable} AS UNSIGNED)")),
-                Shape::Json => settings.push(format!("{name} = CONVERT({variable} USING utf8mb4)")),
+                Shape::Converted(charset) => settings.push(format!("{name} = CONVERT({variable} USING {charset})")),
                 _ => {
                     columns.push(name);
                     continue;
@@ -343,7 +344,7 @@ fn push_literal(out: &mut Vec<u8>, cell: Option<&[u8]>, shape: &Shape) {
             out.extend_from_slice(cell);
             out.push(b'\'');
         }
-        Shape::Json => push_introduced(out, "utf8mb4", cell),
+        Shape::Converted(charset) => push_introduced(out, charset, cell),
         Shape::Text(charset) => push_introduced(out, charset, cell),
         Shape::Binary => push_introduced(out, "binary", cell),
     }

@@ -22,12 +22,13 @@ pub(crate) fn written_columns(table: &TableInfo) -> impl Iterator<Item = &Column
 }
 
 /// A column in a SELECT such that its text is exactly what is stored: a FLOAT is widened because its text has six
-/// digits only, ENUM, SET and BIT are numbers because their text is not always theirs.
+/// digits only (by a product, which keeps the sign of zero), ENUM, SET and BIT are numbers because their text is not
+/// always theirs (by a cast, since a sum of 64 bits would be a double).
 fn expression(column: &ColumnInfo) -> String {
     let name = quote(&column.name);
     match column.data_type.as_str() {
-        "float" => format!("{name} + 0e0"),
-        "enum" | "set" | "bit" => format!("{name} + 0"),
+        "float" => format!("{name} * 1e0"),
+        "enum" | "set" | "bit" => format!("CAST({name} AS UNSIGNED)"),
         _ => name,
     }
 }
@@ -62,6 +63,8 @@ fn key_kind(column: &ColumnInfo) -> KeyKind {
         "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" | "bit" | "enum"
         | "set" | "year" => KeyKind::Number,
         "date" | "time" | "datetime" | "timestamp" => KeyKind::Quoted,
+        // Bytes would be taken for their binary form.
+        "inet4" | "inet6" | "uuid" => KeyKind::Bytes("latin1".to_owned()),
         _ => KeyKind::Bytes(column.charset.clone().unwrap_or_else(|| "binary".to_owned())),
     }
 }

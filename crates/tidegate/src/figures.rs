@@ -27,6 +27,12 @@ pub(crate) fn grouped(number: u64) -> String {
     out
 }
 
+/// `1 row`, `1,234 rows`.
+pub(crate) fn count(number: u64, what: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{} {what}{end}", grouped(number))
+}
+
 /// A lag: `3.1 ms`, `740 ms`, `12.0 s`, `7 min`, `5.2 h`.
 pub(crate) fn lag(ms: f64) -> String {
     match ms {
@@ -60,6 +66,7 @@ mod tests {
         for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
             assert_eq!(grouped(number), text);
         }
+        assert_eq!((count(1, "row"), count(0, "row")), ("1 row".to_owned(), "0 rows".to_owned()));
         for (ms, text) in [
             (0.42, "0.4 ms"),
             (31.2, "31 ms"),

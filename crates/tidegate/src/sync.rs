@@ -132,12 +132,12 @@ fn farewell(outcome: Outcome, last: &Sample) -> String {
     };
     let copied = match last.rows_copied {
         0 => String::new(),
-        rows => format!(", {} rows copied", figures::grouped(rows)),
+        rows => format!(", {} copied", figures::count(rows, "row")),
     };
     match outcome {
         Outcome::Stopped => format!("stopped at a commit: {applied}{copied}; {GO_ON}"),
         Outcome::CaughtUp => {
-            format!("caught up: {applied}{copied}, {} rows applied", figures::grouped(last.rows_applied))
+            format!("caught up: {applied}{copied}, {} applied", figures::count(last.rows_applied, "row"))
         }
     }
 }

@@ -146,9 +146,9 @@ impl Display {
 }
 
 fn line(now: &Progress) -> String {
-    let tables = report::count(now.tables, false, "table");
-    let rows = report::count(now.rows, false, "row");
-    let differences = report::count(now.differences, false, "difference");
+    let tables = figures::count(now.tables, "table");
+    let rows = figures::count(now.rows, "row");
+    let differences = figures::count(now.differences, "difference");
     format!("{} of {tables}  {rows}  {differences}", now.tables_done)
 }
 

@@ -73,7 +73,7 @@ pub(super) fn schema(rows: u64) -> String {
         "products (sku, name, price, weight, tags, stock, flags, description, picture)",
         products,
         "UNHEX(LPAD(HEX(i), 16, '0')), CONCAT('product ', i), 1 + i % 500 / 4, i / 7, i % 16, 1000000, i % 32, \
-         REPEAT(MD5(i), 1 + i % 6), UNHEX(SHA2(i, 512))",
+         REPEAT(SHA2(i, 256), 1 + i % 6), UNHEX(SHA2(i, 512))",
     ));
     sql.push_str(&fill(
         "orders (customer_id, placed, state)",
@@ -88,7 +88,7 @@ pub(super) fn schema(rows: u64) -> String {
     sql.push_str(&fill(
         "payments",
         payments,
-        "UNHEX(MD5(i)), 1 + i, 1 + i % 900 / 4, MAKETIME(i % 24, i % 60, i % 60), 2000 + i % 30",
+        "UNHEX(LEFT(SHA2(i, 256), 32)), 1 + i, 1 + i % 900 / 4, MAKETIME(i % 24, i % 60, i % 60), 2000 + i % 30",
     ));
     sql.push_str(CODE);
     sql

@@ -22,8 +22,8 @@ CREATE TABLE big_id (id BIGINT UNSIGNED PRIMARY KEY, body TEXT);
 SET SESSION cte_max_recursion_depth = 1000000;
 INSERT INTO plain (a, b, amount, at, doc, bytes, kind, flags, ratio)
   WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
-  SELECT i % 97, MD5(i), i / 7, '2024-02-29 12:00:00.000001' + INTERVAL i SECOND, JSON_OBJECT('i', i, 'l', JSON_ARRAY(i)),
-    UNHEX(SHA1(i)), 1 + i % 3, i % 8, i / 3 FROM n;
+  SELECT i % 97, LEFT(SHA2(i, 256), 32), i / 7, '2024-02-29 12:00:00.000001' + INTERVAL i SECOND, JSON_OBJECT('i', i, 'l', JSON_ARRAY(i)),
+    UNHEX(SHA2(i, 256)), 1 + i % 3, i % 8, i / 3 FROM n;
 INSERT INTO swapped WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
   SELECT i, i, CONCAT('w', i) FROM n;
 INSERT INTO keyless WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
@@ -85,7 +85,7 @@ fn one_row(random: &mut Random) -> String {
         0 => format!("INSERT INTO plain (a, b, amount) VALUES ({a}, {text}, {amount} / 1000);"),
         1 => format!("INSERT INTO plain (id, a, b, doc) VALUES ({id}, {a}, {text}, JSON_OBJECT('a', {a}, 't', {text})) \
                       ON DUPLICATE KEY UPDATE a = a + 1, doc = JSON_SET(doc, '$.n', {a});"),
-        2 => format!("REPLACE INTO plain (id, a, b, at, bytes) VALUES ({id}, {a}, {text}, NOW(6), UNHEX(MD5({amount})));"),
+        2 => format!("REPLACE INTO plain (id, a, b, at, bytes) VALUES ({id}, {a}, {text}, NOW(6), UNHEX(SHA2({amount}, 256)));"),
         3 => format!("UPDATE plain SET a = {a}, b = {text}, ratio = {amount} / 7e9, flags = {} WHERE id = {id};", a % 8),
         4 => format!("UPDATE plain SET doc = JSON_SET(COALESCE(doc, '{{}}'), '$.x', {text}), kind = {} WHERE id = {id};", 1 + a % 3),
         5 => format!("DELETE FROM plain WHERE id = {id};"),

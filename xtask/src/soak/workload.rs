@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{ChildStdin, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tidegate_sandbox::Server;
@@ -27,6 +28,18 @@ pub(super) struct Stream {
     pub(super) pause: Duration,
 }
 
+/// What all sessions of a seed share.
+pub(super) struct Load<'a> {
+    pub(super) seed: u64,
+    pub(super) server: &'a Server,
+    pub(super) database: &'a str,
+    /// Where everything written is kept, to run it again by hand.
+    pub(super) folder: &'a Path,
+    pub(super) stop: Stop,
+    /// Until this is set, tables stay as they are.
+    pub(super) tables_may_change: AtomicBool,
+}
+
 /// What one session did.
 #[derive(Default)]
 pub(super) struct Done {
@@ -35,26 +48,18 @@ pub(super) struct Done {
     pub(super) increments: [u64; COUNTERS as usize],
 }
 
-/// Feeds one session until it is asked to stop. Everything written is kept in `folder`, to run it again by hand.
-pub(super) fn run(
-    stream: Stream,
-    seed: u64,
-    server: &Server,
-    database: &str,
-    folder: &Path,
-    stop: &Stop,
-) -> Result<Done, String> {
-    let path = |ending: &str| folder.join(format!("load-{}.{ending}", stream.number));
+/// Feeds one session until it is asked to stop.
+pub(super) fn run(stream: Stream, load: &Load<'_>) -> Result<Done, String> {
+    let path = |ending: &str| load.folder.join(format!("load-{}.{ending}", stream.number));
     let create = |ending: &str| {
         File::create(path(ending)).map_err(|error| format!("cannot create {}: {error}", path(ending).display()))
     };
-    let mut command = tied(&server.client("mysql")?);
-    command.args(["--force", "-N", "-B", "--default-character-set=utf8mb4", database]);
+    let mut command = tied(&load.server.client("mysql")?);
+    command.args(["--force", "-N", "-B", "--default-character-set=utf8mb4", load.database]);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(create("err")?);
     let mut client = Process::start("the load's mysql client", command)?;
     let pipe = client.child.stdin.take().ok_or("the load's mysql client has no standard input")?;
-    let kept = BufWriter::new(create("sql")?);
-    let done = feed(stream, seed, pipe, kept, stop)?;
+    let done = feed(stream, load, pipe, BufWriter::new(create("sql")?))?;
     // With --force it exits well whatever single statements did, unless the connection was lost.
     let usage = client.finish(END_DEADLINE)?;
     let errors = fs::read_to_string(path("err")).unwrap_or_default();
@@ -64,18 +69,13 @@ pub(super) fn run(
     Ok(done)
 }
 
-fn feed(
-    stream: Stream,
-    seed: u64,
-    mut pipe: ChildStdin,
-    mut kept: BufWriter<File>,
-    stop: &Stop,
-) -> Result<Done, String> {
-    let mut random = Random::new(seed, stream.number);
+fn feed(stream: Stream, load: &Load<'_>, mut pipe: ChildStdin, mut kept: BufWriter<File>) -> Result<Done, String> {
+    let mut random = Random::new(load.seed, stream.number);
     let mut done = Done::default();
-    while !stop.within(stream.pause) {
+    while !load.stop.within(stream.pause) {
         for _ in 0..stream.burst {
-            let Turn { sql, counter } = if random.chance(stream.schema_percent) {
+            let tables_may_change = load.tables_may_change.load(Ordering::Relaxed);
+            let Turn { sql, counter } = if tables_may_change && random.chance(stream.schema_percent) {
                 statements::schema(&mut random)
             } else {
                 statements::rows(&mut random)

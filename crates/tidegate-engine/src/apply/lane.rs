@@ -3,8 +3,10 @@
 
 use crate::changelog::{Reader, Record, RecordKind};
 use crate::retry::Backoff;
-use tidegate_model::{Code, Error, LaneCheckpoint, Mode, Result, Retry, Seq, Transaction, Writer};
+use std::sync::Arc;
+use tidegate_model::{Code, Error, LaneCheckpoint, Mode, Result, Retry, Seq, Target, Transaction, Writer};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// What a lane is asked to write, each as one target transaction.
 pub(crate) enum Work {
@@ -27,7 +29,8 @@ pub(crate) struct Job {
 
 pub(crate) struct Done {
     pub(crate) lane: usize,
-    pub(crate) outcome: Result<Settled>,
+    /// `None` if the link was stopped while the job was to be tried again.
+    pub(crate) outcome: Result<Option<Settled>>,
 }
 
 /// A job whose target transaction is there.
@@ -40,61 +43,86 @@ pub(crate) struct Settled {
     pub(crate) low: Seq,
 }
 
-/// Runs jobs until the channel closes or one fails for good.
-pub(crate) async fn run(
-    lane: usize,
-    mut writer: Box<dyn Writer>,
-    mut jobs: mpsc::Receiver<Job>,
-    done: mpsc::Sender<Done>,
-    retries: Backoff,
-) {
-    while let Some(job) = jobs.recv().await {
-        let outcome = write_until_settled(writer.as_mut(), job, retries.clone()).await;
-        let failed = outcome.is_err();
-        if done.send(Done { lane, outcome }).await.is_err() || failed {
-            return;
-        }
-    }
+pub(crate) struct Lane {
+    pub(crate) number: usize,
+    pub(crate) writer: Box<dyn Writer>,
+    pub(crate) target: Arc<dyn Target>,
+    pub(crate) retries: Backoff,
+    pub(crate) stop: CancellationToken,
 }
 
-async fn write_until_settled(writer: &mut dyn Writer, mut job: Job, mut backoff: Backoff) -> Result<Settled> {
-    let mut rows = 0;
-    loop {
-        let low = job.checkpoint.low.seq;
-        let error = match write(writer, &mut job, &mut rows).await {
-            Ok(()) => return Ok(Settled { work: job.work, rows, low }),
-            Err(error) => error,
-        };
-        if error.retry() != Retry::Auto {
-            return Err(error);
-        }
-        tracing::info!(lane = job.checkpoint.lane, %error, "writing again");
-        let durable = loop {
-            backoff.wait(&error).await?;
-            match writer.recover().await {
-                Ok(version) => break version,
-                Err(again) if again.retry() == Retry::Auto => {}
-                Err(definite) => return Err(definite),
+impl Lane {
+    /// Runs jobs until the channel closes or one is not settled.
+    pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>, done: mpsc::Sender<Done>) {
+        while let Some(job) = jobs.recv().await {
+            let outcome = self.write_until_settled(job).await;
+            let settled = matches!(outcome, Ok(Some(_)));
+            if done.send(Done { lane: self.number, outcome }).await.is_err() || !settled {
+                return;
             }
-        };
-        if durable == job.checkpoint.version {
-            return Ok(Settled { work: finish_committed(job.work).await?, rows, low });
         }
-        if durable + 1 != job.checkpoint.version {
-            let what = format!("lane {} is at version {durable}, expected {}", job.checkpoint.lane, job.checkpoint.version - 1);
-            return Err(Error::new(Code::CheckpointChanged, what));
+    }
+
+    async fn write_until_settled(&mut self, mut job: Job) -> Result<Option<Settled>> {
+        let low = job.checkpoint.low.seq;
+        let mut backoff = self.retries.clone();
+        let mut rows = 0;
+        loop {
+            let error = match write(self.writer.as_mut(), &mut job, &mut rows).await {
+                Ok(()) => return Ok(Some(Settled { work: job.work, rows, low })),
+                Err(error) => error,
+            };
+            if error.retry() != Retry::Auto {
+                return Err(error);
+            }
+            tracing::info!(lane = job.checkpoint.lane, %error, "writing again");
+            let committed = loop {
+                tokio::select! {
+                    waited = backoff.wait(&error) => waited?,
+                    () = self.stop.cancelled() => return Ok(None),
+                }
+                match self.is_committed(&job.checkpoint).await {
+                    Ok(committed) => break committed,
+                    Err(again) if again.retry() == Retry::Auto => {}
+                    Err(definite) => return Err(definite),
+                }
+            };
+            if committed {
+                return Ok(Some(Settled { work: finish_committed(job.work).await?, rows, low }));
+            }
         }
+    }
+
+    /// Whether the target transaction with this checkpoint is there. The version alone does not tell: another process may
+    /// have made it.
+    async fn is_committed(&mut self, checkpoint: &LaneCheckpoint) -> Result<bool> {
+        let version = self.writer.recover().await?;
+        if version + 1 == checkpoint.version {
+            return Ok(false);
+        }
+        let state = self.target.state().await?;
+        if state.is_some_and(|state| state.lanes.contains(checkpoint)) {
+            return Ok(true);
+        }
+        let what = format!("lane {} is at a version {version} that is not ours", checkpoint.lane);
+        Err(Error::new(Code::CheckpointChanged, what))
     }
 }
 
 /// The commit went through although its answer was lost.
 async fn finish_committed(work: Work) -> Result<Work> {
     let Work::Big { start, .. } = work else { return Ok(work) };
-    let mut reader = (*start).clone();
+    let after = end_of_big(&start).await?;
+    Ok(Work::Big { start, after: Some(Box::new(after)) })
+}
+
+/// The last record of a big transaction, and a reader after it.
+async fn end_of_big(start: &Reader) -> Result<(Reader, Record)> {
+    let mut reader = start.clone();
     loop {
         let record = reader.next().await?;
         if record.kind != RecordKind::Piece {
-            return Ok(Work::Big { start, after: Some(Box::new((reader, record))) });
+            return Ok((reader, record));
         }
     }
 }
@@ -110,17 +138,20 @@ async fn write(writer: &mut dyn Writer, job: &mut Job, rows: &mut u64) -> Result
             writer.commit().await
         }
         Work::Big { start, after } => {
+            // Only the last record knows the transaction's number and mark, and every piece is to have them.
+            let (end_reader, end) = end_of_big(start).await?;
             let mut reader = (**start).clone();
             writer.begin(&job.checkpoint, job.mode);
             loop {
                 let record = reader.next().await?;
-                *rows += writer.add(transaction(&record)).await?;
+                *rows += writer.add(Transaction { data: record.data(), ..transaction(&end) }).await?;
                 if record.kind != RecordKind::Piece {
-                    writer.commit().await?;
-                    *after = Some(Box::new((reader, record)));
-                    return Ok(());
+                    break;
                 }
             }
+            writer.commit().await?;
+            *after = Some(Box::new((end_reader, end)));
+            Ok(())
         }
         Work::Alone(record) => {
             *rows = writer.alone(transaction(record), &job.checkpoint, job.mode).await?;

@@ -13,11 +13,19 @@ pub(crate) struct LowWatermark {
     moved: bool,
 }
 
+/// Not the record itself: it would keep its block of the log in memory for as long as one lane is held up.
 struct Pending {
-    record: Record,
     /// A transaction's number; idle marks carry the number before them and are always done.
+    seq: Seq,
+    mark: Box<[u8]>,
     idle: bool,
     done: bool,
+}
+
+impl Pending {
+    fn new(record: &Record, idle: bool) -> Self {
+        Self { seq: record.seq, mark: record.mark().into(), idle, done: idle }
+    }
 }
 
 impl LowWatermark {
@@ -51,22 +59,22 @@ impl LowWatermark {
     pub(crate) fn read(&mut self, record: &Record) {
         assert_eq!(record.seq, self.last_read.next(), "the log is read in order");
         self.last_read = record.seq;
-        self.pending.push_back(Pending { record: record.clone(), idle: false, done: false });
+        self.pending.push_back(Pending::new(record, false));
     }
 
     pub(crate) fn idle(&mut self, record: &Record) -> Result<()> {
-        self.pending.push_back(Pending { record: record.clone(), idle: true, done: true });
+        self.pending.push_back(Pending::new(record, true));
         self.advance()
     }
 
     pub(crate) fn done(&mut self, seq: Seq) -> Result<()> {
         // Transactions are dense, so the place is at most the distance from the front; idle marks only add to it.
-        let first = self.pending.front().map_or(seq.0, |front| front.record.seq.0);
+        let first = self.pending.front().map_or(seq.0, |front| front.seq.0);
         let mut at = seq.0.saturating_sub(first) as usize;
-        while self.pending.get(at).is_some_and(|entry| entry.idle || entry.record.seq < seq) {
+        while self.pending.get(at).is_some_and(|entry| entry.idle || entry.seq < seq) {
             at += 1;
         }
-        let entry = self.pending.get_mut(at).filter(|entry| entry.record.seq == seq);
+        let entry = self.pending.get_mut(at).filter(|entry| entry.seq == seq);
         entry.expect("only what was read can be done").done = true;
         self.advance()
     }
@@ -74,10 +82,10 @@ impl LowWatermark {
     fn advance(&mut self) -> Result<()> {
         while self.pending.front().is_some_and(|front| front.done) {
             let entry = self.pending.pop_front().expect("looked at just now");
-            self.cursor.advance(entry.record.mark())?;
+            self.cursor.advance(&entry.mark)?;
             self.moved = true;
             if !entry.idle {
-                self.seq = entry.record.seq;
+                self.seq = entry.seq;
             }
         }
         Ok(())

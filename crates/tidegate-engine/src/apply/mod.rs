@@ -11,12 +11,13 @@ use lane::{Done, Job, Settled, Work};
 use low::LowWatermark;
 use schedule::{Placement, Schedule};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tidegate_model::{
     Code, ConflictKey, Cursor, Error, Footprint, FootprintReader, LaneCheckpoint, Mode, Result, Seq, SeqSet, Target,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use schedule::LANES_MAX;
@@ -109,8 +110,9 @@ pub(crate) async fn run(context: Context, start: Start) -> Result<()> {
     for (number, (version, done_set)) in start.lanes.into_iter().enumerate() {
         let writer = context.target.writer(number as u16).await?;
         let (jobs, queue) = mpsc::channel(1);
-        let retries = Backoff::new(context.retry_window);
-        tasks.spawn(lane::run(number, writer, queue, done_sender.clone(), retries));
+        let (target, stop) = (context.target.clone(), context.stop.clone());
+        let lane = lane::Lane { number, writer, target, retries: Backoff::new(context.retry_window), stop };
+        tasks.spawn(lane.run(queue, done_sender.clone()));
         lanes.push(Lane { jobs, version, done: done_set, busy: None, open: Held::default() });
     }
     let mut apply = Apply {
@@ -324,8 +326,9 @@ impl Apply {
     }
 
     fn finish(&mut self, finished: Done) -> Result<()> {
-        let Settled { work, rows, low: stored } = finished.outcome?;
+        let settled = finished.outcome?;
         let held = self.lanes[finished.lane].busy.take().unwrap_or_default();
+        let Some(Settled { work, rows, low: stored }) = settled else { return Ok(()) };
         self.schedule.release(finished.lane, &held.keys);
         match work {
             Work::Batch(_) => {

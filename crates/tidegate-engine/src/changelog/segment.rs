@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tidegate_model::{Code, Cursor, Error, Position, Result, Seq};
 
 const MAGIC: &[u8; 8] = b"TGLOG01\n";
@@ -14,25 +16,46 @@ const HEADER_BYTES_MAX: usize = 64 << 20;
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// A segment file as far as it holds whole transactions.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) path: PathBuf,
+    /// The segments' own order, and their names: two in a row may begin with the same transaction, if the first holds
+    /// nothing but idle marks.
+    pub(crate) number: u64,
     pub(crate) first_seq: Seq,
     /// Offset after the header.
     pub(crate) start: u64,
-    /// Offset after the last whole transaction.
-    pub(crate) committed: u64,
+    committed: AtomicU64,
 }
 
-pub(crate) fn path_of(folder: &Path, first_seq: Seq) -> PathBuf {
-    folder.join(format!("{:020}.seg", first_seq.0))
+impl Segment {
+    fn new(path: PathBuf, number: u64, first_seq: Seq, start: u64, committed: u64) -> Arc<Self> {
+        Arc::new(Self { path, number, first_seq, start, committed: AtomicU64::new(committed) })
+    }
+
+    /// Offset after the last whole transaction. Readers see it move also when the segment was removed meanwhile.
+    pub(crate) fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn commit_up_to(&self, offset: u64) {
+        self.committed.store(offset, Ordering::Release);
+    }
 }
 
-/// Writes and syncs a new segment's header.
+fn path_of(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:020}.seg"))
+}
+
+fn number_of(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_suffix(".seg")?.parse().ok()
+}
+
+/// Writes and syncs a new segment's header, then gives the file its name.
 ///
 /// `magic | crc u32 | position length u32 | first seq u64 | position`, the CRC over all that follows it.
-pub(crate) fn create(folder: &Path, first_seq: Seq, position: &Position) -> Result<(Segment, File)> {
-    let path = path_of(folder, first_seq);
+pub(crate) fn create(folder: &Path, number: u64, first_seq: Seq, position: &Position) -> Result<(Arc<Segment>, File)> {
+    let path = path_of(folder, number);
     let text = position.as_str().as_bytes();
     let mut rest = Vec::with_capacity(12 + text.len());
     rest.extend_from_slice(&(text.len() as u32).to_le_bytes());
@@ -41,40 +64,38 @@ pub(crate) fn create(folder: &Path, first_seq: Seq, position: &Position) -> Resu
     let mut header = MAGIC.to_vec();
     header.extend_from_slice(&crc32fast::hash(&rest).to_le_bytes());
     header.extend_from_slice(&rest);
+    let unnamed = path.with_extension("new");
     let mut options = File::options();
-    let mut file =
-        options.read(true).write(true).create(true).truncate(true).open(&path).map_err(|e| io(&path, "create", e))?;
-    file.write_all(&header).map_err(|e| io(&path, "write", e))?;
-    file.sync_all().map_err(|e| io(&path, "sync", e))?;
+    let opened = options.read(true).write(true).create(true).truncate(true).open(&unnamed);
+    let mut file = opened.map_err(|e| io(&unnamed, "create", e))?;
+    file.write_all(&header).map_err(|e| io(&unnamed, "write", e))?;
+    file.sync_all().map_err(|e| io(&unnamed, "sync", e))?;
+    std::fs::rename(&unnamed, &path).map_err(|e| io(&path, "name", e))?;
     super::sync_folder(folder)?;
     let start = header.len() as u64;
-    Ok((Segment { path, first_seq, start, committed: start }, file))
+    Ok((Segment::new(path, number, first_seq, start, start), file))
 }
 
 /// All segments of a folder in order. A last segment whose header was never finished is removed: it holds nothing.
-pub(crate) fn list(folder: &Path) -> Result<Vec<Segment>> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<Arc<Segment>>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(io(folder, "read the folder", e)),
     };
-    let mut paths = Vec::new();
+    let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(|e| io(folder, "read the folder", e))?.path();
-        if path.extension().is_some_and(|extension| extension == "seg") {
-            paths.push(path);
-        }
+        found.extend(number_of(&path).map(|number| (number, path)));
     }
-    paths.sort();
-    let mut segments = Vec::with_capacity(paths.len());
-    let last = paths.last().cloned();
-    for path in paths {
+    found.sort();
+    let mut segments = Vec::with_capacity(found.len());
+    let last = found.last().map(|(number, _)| *number);
+    for (number, path) in found {
         let bytes = std::fs::metadata(&path).map_err(|e| io(&path, "look at", e))?.len();
         match read_header(&path)? {
-            Some((first_seq, _, start)) => segments.push(Segment { path, first_seq, start, committed: bytes }),
-            None if Some(&path) == last.as_ref() => {
-                std::fs::remove_file(&path).map_err(|e| io(&path, "remove", e))?;
-            }
+            Some((first_seq, _, start)) => segments.push(Segment::new(path, number, first_seq, start, bytes)),
+            None if Some(number) == last => std::fs::remove_file(&path).map_err(|e| io(&path, "remove", e))?,
             None => return Err(damaged(&path, 0, "the segment's header is not readable")),
         }
     }
@@ -82,7 +103,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Segment>> {
 }
 
 /// First seq, position before it, and the header's length; `None` if the header is not whole.
-fn read_header(path: &Path) -> Result<Option<(Seq, Position, u64)>> {
+pub(crate) fn read_header(path: &Path) -> Result<Option<(Seq, Position, u64)>> {
     let mut file = File::open(path).map_err(|e| io(path, "open", e))?;
     let mut fixed = [0u8; HEADER_FIXED];
     match file.read_exact(&mut fixed) {
@@ -115,7 +136,7 @@ pub(crate) struct Recovered {
 }
 
 /// Reads the last segment through: verifies every frame, folds every mark, cuts what is not a whole transaction.
-pub(crate) fn recover(segment: &mut Segment, make_cursor: MakeCursor<'_>) -> Result<Recovered> {
+pub(crate) fn recover(segment: &Segment, make_cursor: MakeCursor<'_>) -> Result<Recovered> {
     let path = segment.path.clone();
     let Some((first_seq, position, start)) = read_header(&path)? else {
         return Err(damaged(&path, 0, "the segment's header is not readable"));
@@ -162,7 +183,7 @@ pub(crate) fn recover(segment: &mut Segment, make_cursor: MakeCursor<'_>) -> Res
         file.set_len(committed).map_err(|e| io(&path, "cut the torn end of", e))?;
         file.sync_all().map_err(|e| io(&path, "sync", e))?;
     }
-    segment.committed = committed;
+    segment.commit_up_to(committed);
     Ok(recovered)
 }
 

@@ -6,16 +6,10 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tidegate_model::{CaptureSink, Commit, Cursor, Result, Seq};
 
-/// A segment is closed at the first commit beyond this.
-const SEGMENT_BYTES: u64 = 64 << 20;
-/// A transaction's data beyond this goes to the file in pieces, so that memory stays bounded.
-const PIECE_BYTES: usize = 1 << 20;
-/// A capture hands over when so much is buffered.
-const BUFFER_BYTES: usize = 512 << 10;
-
 /// The one writer of a log: takes what a capture reads, and makes it visible to readers by [`Writer::publish`].
 pub struct Writer {
     shared: Arc<Shared>,
+    segment: Arc<Segment>,
     file: Arc<File>,
     /// Folds every mark written: the position that the next segment's header needs.
     cursor: Box<dyn Cursor>,
@@ -32,6 +26,8 @@ pub struct Writer {
     written: u64,
     /// End of the last whole transaction in the file.
     committed: u64,
+    /// Whether the file goes on beyond `written` with pieces that were rolled back.
+    leftover: bool,
     unsynced: bool,
     moved: bool,
     bytes: u64,
@@ -39,34 +35,31 @@ pub struct Writer {
 
 impl Writer {
     pub(super) fn begin(shared: Arc<Shared>, after: Seq, cursor: Box<dyn Cursor>) -> Result<Self> {
-        let (segment, file) = segment::create(&shared.folder, after.next(), &cursor.position())?;
-        let committed = segment.committed;
-        shared.lock().push(segment);
-        Ok(Self::over(shared, file, after, cursor, committed))
+        let (segment, file) = segment::create(&shared.folder, 0, after.next(), &cursor.position())?;
+        shared.lock().push(segment.clone());
+        Ok(Self::over(shared, segment, file, after, cursor))
     }
 
-    pub(super) fn resume(shared: Arc<Shared>, seq: Seq, cursor: Box<dyn Cursor>) -> Result<Self> {
-        let (path, committed) = {
-            let segments = shared.lock();
-            let last = segments.last().expect("a log that resumes has a segment");
-            (last.path.clone(), last.committed)
-        };
-        let file = File::options().read(true).write(true).open(&path).map_err(|e| io(&path, "open", e))?;
-        Ok(Self::over(shared, file, seq, cursor, committed))
+    pub(super) fn resume(shared: Arc<Shared>, last: Arc<Segment>, seq: Seq, cursor: Box<dyn Cursor>) -> Result<Self> {
+        let file = File::options().read(true).write(true).open(&last.path).map_err(|e| io(&last.path, "open", e))?;
+        Ok(Self::over(shared, last, file, seq, cursor))
     }
 
-    fn over(shared: Arc<Shared>, file: File, seq: Seq, cursor: Box<dyn Cursor>, committed: u64) -> Self {
+    fn over(shared: Arc<Shared>, segment: Arc<Segment>, file: File, seq: Seq, cursor: Box<dyn Cursor>) -> Self {
+        let committed = segment.committed();
         Self {
+            buffer: Vec::with_capacity(shared.limits.piece_bytes * 3 / 2),
             shared,
+            segment,
             file: Arc::new(file),
             cursor,
             seq,
-            buffer: Vec::with_capacity(BUFFER_BYTES + PIECE_BYTES),
             open_frame: None,
             open_pieces: false,
             buffer_committed: 0,
             written: committed,
             committed,
+            leftover: false,
             unsynced: false,
             moved: false,
             bytes: 0,
@@ -96,8 +89,11 @@ impl Writer {
     pub fn publish(&mut self) -> Result<()> {
         let ready = self.open_frame.unwrap_or(self.buffer.len());
         if ready > 0 {
-            let path = self.path();
-            self.file.write_all_at(&self.buffer[..ready], self.written).map_err(|e| io(&path, "write", e))?;
+            let path = &self.segment.path;
+            if std::mem::take(&mut self.leftover) {
+                self.file.set_len(self.written).map_err(|e| io(path, "cut", e))?;
+            }
+            self.file.write_all_at(&self.buffer[..ready], self.written).map_err(|e| io(path, "write", e))?;
             if self.buffer_committed > 0 {
                 self.committed = self.written + self.buffer_committed as u64;
             }
@@ -110,9 +106,10 @@ impl Writer {
         if self.buffer_committed > 0 {
             self.buffer_committed = 0;
             self.moved = true;
-            self.shared.lock().last_mut().expect("an open log has a segment").committed = self.committed;
+            self.segment.commit_up_to(self.committed);
             self.shared.grown.send_modify(|count| *count += 1);
-            if self.committed > SEGMENT_BYTES && !self.open_pieces && self.open_frame.is_none() {
+            let is_full = self.committed > self.shared.limits.segment_bytes;
+            if is_full && !self.open_pieces && self.open_frame.is_none() {
                 self.roll()?;
             }
         }
@@ -126,19 +123,16 @@ impl Writer {
     }
 
     fn roll(&mut self) -> Result<()> {
-        let path = self.path();
-        self.file.sync_data().map_err(|e| io(&path, "sync", e))?;
-        let (segment, file) = segment::create(&self.shared.folder, self.seq.next(), &self.cursor.position())?;
-        self.written = segment.committed;
-        self.committed = segment.committed;
+        self.file.sync_data().map_err(|e| io(&self.segment.path, "sync", e))?;
+        let (number, first) = (self.segment.number + 1, self.seq.next());
+        let (segment, file) = segment::create(&self.shared.folder, number, first, &self.cursor.position())?;
+        self.written = segment.committed();
+        self.committed = self.written;
         self.file = Arc::new(file);
-        self.shared.lock().push(segment);
+        self.shared.lock().push(segment.clone());
+        self.segment = segment;
         self.shared.grown.send_modify(|count| *count += 1);
         Ok(())
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.shared.lock().last().map(|segment: &Segment| segment.path.clone()).unwrap_or_default()
     }
 
     fn open(&mut self) -> usize {
@@ -154,7 +148,7 @@ impl CaptureSink for Writer {
     fn data(&mut self, piece: &[u8]) {
         let start = self.open();
         let filled = self.buffer.len() - start;
-        if filled > frame::PREFIX_BYTES + frame::FIXED_BYTES && filled + piece.len() > PIECE_BYTES {
+        if filled > frame::PREFIX_BYTES + frame::FIXED_BYTES && filled + piece.len() > self.shared.limits.piece_bytes {
             frame::seal(&mut self.buffer, start, Kind::Piece, Seq(0), 0, 0);
             self.open_frame = None;
             self.open_pieces = true;
@@ -186,14 +180,15 @@ impl CaptureSink for Writer {
         self.buffer.truncate(self.buffer_committed);
         self.open_frame = None;
         self.open_pieces = false;
-        // Pieces that are in the file already lie behind its last commit: the next write goes over them, and if there
-        // is none, opening the log cuts them off.
-        if self.buffer_committed == 0 {
+        // Pieces that are in the file already lie behind its last commit: the next write cuts them off, and if there is
+        // none, opening the log does.
+        if self.buffer_committed == 0 && self.written > self.committed {
             self.written = self.committed;
+            self.leftover = true;
         }
     }
 
     fn is_full(&self) -> bool {
-        self.buffer.len() >= BUFFER_BYTES
+        self.buffer.len() >= self.shared.limits.piece_bytes / 2
     }
 }

@@ -71,14 +71,16 @@ impl Column {
     }
 
     /// The column in a SELECT. A FLOAT's own text has six digits only, and that of ENUM, SET and BIT is not always theirs.
-    /// Real numbers are multiplied, because adding 0 would lose the sign of -0.
+    ///
+    /// Real numbers are multiplied, because adding 0 would lose the sign of -0, which MariaDB does not show even so. The
+    /// bits of SET and BIT are or-ed, because adding 0 to a SET calculates in real numbers.
     pub(super) fn expression(&self, exact: bool) -> String {
         let name = self.qualified();
         match self.kind() {
-            Kind::Real => format!("{name} * 1e0"),
-            Kind::Bit => format!("{name} + 0"),
+            Kind::Real => format!("IF({name} = 0 AND ATAN2({name}, -1) < 0, '-0', {name} * 1e0)"),
             Kind::Number if self.column_type.contains("zerofill") => format!("{name} + 0"),
-            Kind::Choice if exact => format!("{name} + 0"),
+            Kind::Bit => format!("{name} | 0"),
+            Kind::Choice if exact => format!("{name} | 0"),
             Kind::Choice | Kind::Text if !exact => format!("CONVERT({name} USING utf8mb4)"),
             _ => name,
         }
@@ -87,6 +89,16 @@ impl Column {
     /// The column of the table `t`.
     pub(super) fn qualified(&self) -> String {
         format!("t.{}", crate::connect::quote(&self.name))
+    }
+
+    /// The column where it is compared with [`Column::literal`]. Servers compare a SET with a number as a signed one.
+    pub(super) fn operand(&self, exact: bool) -> String {
+        if self.is_set() && exact { format!("({} | 0)", self.qualified()) } else { self.qualified() }
+    }
+
+    /// No index helps to compare its numbers.
+    pub(super) fn is_set(&self) -> bool {
+        self.data_type == "set"
     }
 
     /// A value that was read as [`Column::expression`] says, in a comparison with the column.

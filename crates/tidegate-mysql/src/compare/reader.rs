@@ -104,10 +104,14 @@ impl MysqlReader {
         Ok(self.key.iter().zip(cells).map(|(at, cell)| self.columns[*at].literal(cell, self.exact[*at])).collect())
     }
 
+    fn operand(&self, at: usize) -> String {
+        self.columns[at].operand(self.exact[at])
+    }
+
     /// `(a, b) > (x, y)` (or `<=`) in the form in which servers use an index.
     fn beyond(&self, bound: &[u8], operator: &str, last_operator: &str) -> Result<String> {
         let literals = self.literals(bound)?;
-        let name = |at: usize| self.columns[self.key[at]].qualified();
+        let name = |at: usize| self.operand(self.key[at]);
         let alternatives = (0..self.key.len()).map(|last| {
             let operator = if last + 1 == self.key.len() { last_operator } else { operator };
             let equal = (0..last).map(|at| format!("{} = {}", name(at), literals[at]));
@@ -123,7 +127,7 @@ impl MysqlReader {
         let upto = upto.map(|bound| self.beyond(bound, "<", "<=")).transpose()?;
         let conditions: Vec<String> = after.into_iter().chain(upto).collect();
         let condition = if conditions.is_empty() { "TRUE".to_owned() } else { conditions.join(" AND ") };
-        let order = self.key.iter().map(|at| self.columns[*at].qualified()).collect::<Vec<_>>().join(", ");
+        let order = self.key.iter().map(|at| self.operand(*at)).collect::<Vec<_>>().join(", ");
         let (select, by_key, limit) = (&self.select, &self.by_key, self.page_rows);
         let question = format!("{select}{by_key} WHERE {condition} ORDER BY {order} LIMIT {limit}");
         self.page_bytes = 0;
@@ -153,7 +157,7 @@ impl MysqlReader {
         let mut wanted = Vec::new();
         for key in keys {
             let literals = self.literals(key)?;
-            let equal = self.key.iter().zip(literals).map(|(at, literal)| format!("{} = {literal}", self.columns[*at].qualified()));
+            let equal = self.key.iter().zip(literals).map(|(at, literal)| format!("{} = {literal}", self.operand(*at)));
             wanted.push(format!("({})", equal.collect::<Vec<_>>().join(" AND ")));
         }
         let question = format!("{}{} WHERE {}", self.select, self.by_key, wanted.join(" OR "));

@@ -179,9 +179,10 @@ async fn read_keys(conn: &mut Conn, server: Server, list: &str, tables: &mut Tab
         index.key.sorted &= sorted && index.direction == direction;
         index.usable &= whole && place.is_some();
     }
-    for index in indexes.into_iter().filter(|index| index.usable) {
-        let found = tables.get_mut(&index.table).expect("looked at before");
-        found.keys.push(index.key);
+    for Index { table, mut key, .. } in indexes.into_iter().filter(|index| index.usable) {
+        let found = tables.get_mut(&table).expect("looked at before");
+        key.sorted &= !key.columns.iter().any(|place| found.columns[*place].is_set());
+        found.keys.push(key);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A comparison's result, for a person and for a machine.
 
-use crate::figures::{grouped, one_line};
+use crate::figures::{self, grouped, one_line};
 use serde::Serialize;
 use std::fmt::Write;
 use tidegate_service::verify::{Difference, Kind, Report, TableReport};
@@ -74,10 +74,9 @@ fn row(difference: &Difference) -> String {
     }
 }
 
-pub(super) fn count(number: u64, at_least: bool, what: &str) -> String {
+fn count(number: u64, at_least: bool, what: &str) -> String {
     let begin = if at_least { "at least " } else { "" };
-    let end = if number == 1 { "" } else { "s" };
-    format!("{begin}{} {what}{end}", grouped(number))
+    format!("{begin}{}", figures::count(number, what))
 }
 
 #[derive(Serialize)]

@@ -74,12 +74,14 @@ fn every_corruption_is_found(flavour: Flavour) {
     for case in &cases {
         for (damage, expected) in case.damages {
             make(&server, "b", damage);
-            let report = compare(&server, &server, &format!("a.`{}`", case.name));
-            let found: Vec<String> = found(&report).into_iter().map(|(_, text)| text).collect();
+            let report = compare(&server, &server, &format!("a.{}", case.pattern()));
+            let mut found: Vec<String> = found(&report).into_iter().map(|(_, text)| text).collect();
+            found.sort();
             assert_eq!(found, *expected, "{damage}");
-            assert_eq!(report.tables[0].difference_count, expected.len() as u64);
+            let twice = expected.iter().filter(|text| text.contains("(2 times)")).count();
+            assert_eq!(report.tables[0].difference_count, (expected.len() + twice) as u64);
             assert!(!report.identical);
-            make(&server, "b", &format!("DROP TABLE `{}`; {}", case.name, case.script()));
+            make(&server, "b", &format!("DROP TABLE {}; {}", case.quoted(), case.script()));
         }
     }
     assert!(compare(&server, &server, "a.*").identical);
@@ -100,8 +102,8 @@ fn mariadb_finds_every_corruption() {
 #[test]
 fn mysql_and_mariadb_are_compared() {
     let (mysql, mariadb) = (start(Flavour::Mysql, "verify"), start(Flavour::Mariadb, "verify"));
-    let rows = "INSERT INTO plain VALUES (1, 'a', '{\"k\": [1, 2.5]}', 0.1, -0e0, 'x'), (2, 'Ä', NULL, 1e-7, 1.1, 'y'); \
-                INSERT INTO sorted VALUES ('a', 1), ('Ä', 2), ('b', 3), ('z', 4), ('🐟', 5); \
+    let rows = "INSERT INTO plain VALUES (1, 'a', '{\"k\": [1, 2.5]}', 0.1, -0.5, 'x'), (2, 'Ä', NULL, 1e-7, 1.1, 'y'); \
+                INSERT INTO sorted VALUES ('a', 1), ('Ö', 2), ('b', 3), ('z', 4), ('🐟', 5); \
                 INSERT INTO unkeyed VALUES (1, 'a'), (2, 'b'), (3, 'c');";
     let plain = "CREATE TABLE plain (id INT PRIMARY KEY, s VARCHAR(9) CHARSET";
     make(
@@ -135,7 +137,7 @@ fn mysql_and_mariadb_are_compared() {
         ("plain", "id=2 s j f"),
         ("sorted", "s='A' extra"),
         ("sorted", "s='z' missing"),
-        ("sorted", "s='Ä' n"),
+        ("sorted", "s='Ö' n"),
         ("unkeyed", "n=1 extra"),
         ("unkeyed", "n=x OR 1 extra"),
     ];
