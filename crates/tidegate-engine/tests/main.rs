@@ -1,4 +1,5 @@
 //! The engine from outside: its change log on a real folder, and whole links between a source and a target in memory.
 
 mod changelog;
+mod sim;
 mod support;

@@ -263,6 +263,13 @@ impl Batch {
 
     /// Rows of a table without a key are told apart by all that they hold; one of equal rows is as good as another.
     fn add_keyless(&mut self, change: &RowChange<'_, '_>) -> Result<()> {
+        if change.plan.info.sequence {
+            let after = RowChange { op: Op::Insert, ..*change };
+            self.ordered.push_change(&after)?;
+            let expected = Expected { affected: Affected::Any, warnings_max: 0 };
+            self.ordered.close(expected, &change.plan.target.as_str().into());
+            return Ok(());
+        }
         let zeros = self.ordered.push_change(change)?;
         let expected = Expected { affected: Affected::Rows(1), warnings_max: u64::from(zeros) };
         self.ordered.close(expected, &change.plan.target.as_str().into());

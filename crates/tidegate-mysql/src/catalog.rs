@@ -18,6 +18,8 @@ pub(crate) struct TableInfo {
     /// Whether there is a unique index over an expression: its values cannot be known from a row image.
     pub(crate) unique_expression: bool,
     pub(crate) parents: Vec<ForeignKey>,
+    /// A sequence of MariaDB: its one row is the state, and writing a row sets it.
+    pub(crate) sequence: bool,
     pub(crate) rows_estimated: u64,
     pub(crate) bytes_estimated: u64,
 }
@@ -67,7 +69,7 @@ impl TableInfo {
     }
 }
 
-/// Reads every base table of the databases that `wanted` chooses.
+/// Reads every table of the databases that `wanted` chooses.
 pub(crate) async fn read(
     conn: &mut Conn,
     databases: &[String],
@@ -94,15 +96,15 @@ pub(crate) async fn databases(conn: &mut Conn) -> Result<Vec<String>> {
 type Tables = BTreeMap<TableName, TableInfo>;
 
 async fn read_tables(conn: &mut Conn, list: &str, wanted: &(dyn Fn(&str, &str) -> bool + Sync)) -> Result<Tables> {
-    let rows: Vec<(String, String, Option<u64>, Option<u64>)> = conn
+    let rows: Vec<(String, String, String, Option<u64>, Option<u64>)> = conn
         .query(format!(
-            "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES \
-             WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA IN ({list})"
+            "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES \
+             WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') AND TABLE_SCHEMA IN ({list})"
         ))
         .await
         .map_err(understand)?;
     let chosen = rows.into_iter().filter(|row| wanted(&row.0, &row.1));
-    let tables = chosen.map(|(database, table, rows, bytes)| {
+    let tables = chosen.map(|(database, table, kind, rows, bytes)| {
         let name = TableName::new(database, table);
         let info = TableInfo {
             name: name.clone(),
@@ -110,6 +112,7 @@ async fn read_tables(conn: &mut Conn, list: &str, wanted: &(dyn Fn(&str, &str) -
             unique: Vec::new(),
             unique_expression: false,
             parents: Vec::new(),
+            sequence: kind == "SEQUENCE",
             rows_estimated: rows.unwrap_or(0),
             bytes_estimated: bytes.unwrap_or(0),
         };

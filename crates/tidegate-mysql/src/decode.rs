@@ -64,12 +64,13 @@ pub(crate) struct Decoder {
 }
 
 /// A row of a table that takes part.
+#[derive(Clone, Copy)]
 pub(crate) struct RowChange<'a, 'e> {
     pub(crate) plan: &'a Arc<Plan>,
     pub(crate) op: Op,
     pub(crate) before: &'a [Cell<'e>],
     pub(crate) after: &'a [Cell<'e>],
-    silent_cascades: bool,
+    pub(crate) silent_cascades: bool,
 }
 
 impl RowChange<'_, '_> {

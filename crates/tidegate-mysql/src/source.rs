@@ -64,7 +64,9 @@ impl MysqlSource {
 pub(crate) async fn selected_tables(conn: &mut Conn, selection: &Selection) -> Result<Vec<TableInfo>> {
     let mut databases = catalog::databases(conn).await?;
     databases.retain(|database| selection.touches_database(database));
-    catalog::read(conn, &databases, &|database, table| selects(selection, database, table)).await
+    let mut tables = catalog::read(conn, &databases, &|database, table| selects(selection, database, table)).await?;
+    tables.retain(|table| !table.sequence);
+    Ok(tables)
 }
 
 /// The selection, without what belongs to the server or to us.

@@ -36,8 +36,6 @@ pub(super) fn is_harmless(kind: u8) -> bool {
             | code::PREVIOUS_GTIDS
             | code::TRANSACTION_CONTEXT
             | code::VIEW_CHANGE
-            // The driver unpacks it and hands over what is inside next.
-            | code::TRANSACTION_PAYLOAD
             | code::MARIA_ANNOTATE_ROWS
             | code::MARIA_BINLOG_CHECKPOINT
             | code::MARIA_GTID_LIST

@@ -10,6 +10,7 @@ mod request;
 use self::event::{INFLATED_BYTES_MAX, is_harmless, plain_query, verify_checksum, without_stray_checksum};
 use self::request::{logs_cascades, prepare, sid};
 use crate::binlog::event::{self as format, Rotate, XaPrepare, code};
+use crate::binlog::payload::TransactionPayload;
 use crate::binlog::{gtid as gtid_event, mariadb, query::Query, rows, table_map};
 use crate::connect::{Endpoint, Server, question_setup, understand};
 use crate::ddl::{self, Kind, Transaction, XaVerb};
@@ -49,6 +50,8 @@ pub(crate) struct BinlogCapture {
     entry: Vec<u8>,
     /// Flags of every entry's kind: what kind of server this is.
     flags: u8,
+    /// Whether the last event was a compressed transaction.
+    unpacked: bool,
     /// The entries of an XA transaction that has not been prepared yet.
     xa: Option<Vec<u8>>,
 }
@@ -114,6 +117,7 @@ impl BinlogCapture {
             marked_at: Instant::now(),
             entry: Vec::new(),
             flags: if server.mariadb { MARIADB } else { 0 } | if silent_cascades { SILENT_CASCADES } else { 0 },
+            unpacked: false,
             xa: None,
         })
     }
@@ -156,7 +160,34 @@ impl BinlogCapture {
             verify_checksum(event)?;
             self.move_offset(header.log_pos());
         }
-        let body = event.data();
+        if self.unpacked && header.log_pos() == 0 {
+            // The driver hands over once more what was in the compressed transaction.
+            return Ok(());
+        }
+        self.unpacked = kind == code::TRANSACTION_PAYLOAD;
+        match kind {
+            code::TRANSACTION_PAYLOAD => self.unpack(event.data(), sink),
+            code::GTID | code::ANONYMOUS_GTID | code::GTID_TAGGED => self.begin_mysql(kind, event.data()),
+            code::MARIA_GTID => self.begin_mariadb(event.data(), header.server_id(), header.timestamp()),
+            code::ROTATE => self.rotate(event.data()),
+            code::FORMAT_DESCRIPTION => {
+                self.tables.clear();
+                Ok(())
+            }
+            _ => self.inner(kind, header.flags_raw(), event.data(), sink),
+        }
+    }
+
+    /// A compressed transaction. We unpack it ourselves: the driver says nothing when it cannot.
+    fn unpack(&mut self, body: &[u8], sink: &mut dyn CaptureSink) -> Result<()> {
+        let payload = TransactionPayload::parse(body)?;
+        payload.for_each::<Error>(INFLATED_BYTES_MAX, |header, inner| {
+            self.inner(header.event_type, header.flags, inner, sink)
+        })
+    }
+
+    /// An event that may lie inside a compressed transaction.
+    fn inner(&mut self, kind: u8, flags: u16, body: &[u8], sink: &mut dyn CaptureSink) -> Result<()> {
         match kind {
             code::TABLE_MAP => self.table_map(body, sink),
             code::WRITE_ROWS_V1..=code::DELETE_ROWS_V1 | code::WRITE_ROWS..=code::DELETE_ROWS | code::PARTIAL_UPDATE_ROWS => {
@@ -169,20 +200,13 @@ impl BinlogCapture {
             code::XID => self.commit(sink),
             code::QUERY => self.query(body, sink),
             code::MARIA_QUERY_COMPRESSED => self.query(&plain_query(body)?, sink),
-            code::GTID | code::ANONYMOUS_GTID | code::GTID_TAGGED => self.begin_mysql(kind, body),
-            code::MARIA_GTID => self.begin_mariadb(body, header.server_id(), header.timestamp()),
-            code::ROTATE => self.rotate(body),
-            code::FORMAT_DESCRIPTION => {
-                self.tables.clear();
-                Ok(())
-            }
             code::XA_PREPARE => self.xa_prepare(body, sink),
             code::BEGIN_LOAD_QUERY | code::EXECUTE_LOAD_QUERY => {
                 Err(Error::new(Code::StatementInLog, "LOAD DATA was logged as a statement"))
             }
             code::INCIDENT => Err(Error::new(Code::MalformedLog, "the source reports an incident: its log has a gap")
                 .with_remedy("begin a new link with a new copy")),
-            _ if is_harmless(kind) || header.flags_raw() & format::FLAG_IGNORABLE != 0 => Ok(()),
+            _ if is_harmless(kind) || flags & format::FLAG_IGNORABLE != 0 => Ok(()),
             other => Err(Error::new(Code::MalformedLog, format!("an event of unknown type {other}"))),
         }
     }

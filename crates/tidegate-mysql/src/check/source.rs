@@ -63,15 +63,6 @@ async fn check_log(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
         let image = image.unwrap_or_default();
         return Err(Error::new(Code::RowImage, format!("{endpoint} has binlog_row_image={image}")));
     }
-    // MySQL's PARTIAL_JSON: an update of a JSON column holds only what changed in it.
-    let options = variable(conn, "binlog_row_value_options").await?;
-    if !is(&options, &[""]) {
-        let options = options.unwrap_or_default();
-        let error = Error::new(Code::RowImage, format!("{endpoint} has binlog_row_value_options={options}"));
-        return Err(error.with_remedy(
-            "SET GLOBAL binlog_row_value_options=''; sessions that are open keep the old setting until they reconnect",
-        ));
-    }
     Ok(())
 }
 

@@ -85,15 +85,8 @@ async fn settings(flavour: Flavour) {
         sandbox.sql(&format!("SET GLOBAL {undo}")).expect("a setting");
     }
     if flavour == Flavour::Mysql {
-        sandbox.sql("SET GLOBAL binlog_row_value_options = 'PARTIAL_JSON'").expect("a setting");
-        refused(
-            root.source(&["none.*"]).await,
-            Code::RowImage,
-            "PARTIAL_JSON",
-            "SET GLOBAL binlog_row_value_options=''",
-        );
         sandbox
-            .sql("SET GLOBAL binlog_row_value_options = ''; SET GLOBAL super_read_only = 1")
+            .sql("SET GLOBAL super_read_only = 1")
             .expect("a setting");
         refused(
             root.target().await,

@@ -1,0 +1,136 @@
+//! Everything that outlives a crash of the link: the source, the target's rows, and chance.
+
+use super::script::Script;
+use super::target::Db;
+use crate::support::Random;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+use tidegate_model::{Code, Error, Result};
+use tokio::sync::watch;
+
+/// What is to go wrong in one run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Plan {
+    /// The run is dropped as it stands at this step.
+    pub(crate) crash_at: Option<u64>,
+    /// Asked to stop at this step.
+    pub(crate) stop_at: Option<u64>,
+    /// This step fails.
+    pub(crate) fail_at: Option<u64>,
+    /// So many steps of a hundred fail.
+    pub(crate) fail_share: u64,
+    /// Whether steps take time, so that they come in another order.
+    pub(crate) jitter: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    None,
+    Stop,
+    Crash,
+}
+
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) script: Script,
+    /// How many transactions the source has committed.
+    pub(crate) committed: watch::Sender<u64>,
+    pub(crate) signal: watch::Sender<Signal>,
+    db: Mutex<Db>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    plan: Plan,
+    run: u64,
+    steps: u64,
+    drawn: BTreeMap<String, u64>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, count: usize, schema_share: u64) -> Self {
+        let mut random = Random(seed);
+        let script = Script::new(&mut random, count, schema_share);
+        let committed = random.below(count as u64 / 2);
+        Self {
+            seed,
+            script,
+            committed: watch::channel(committed).0,
+            signal: watch::channel(Signal::None).0,
+            db: Mutex::default(),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn begin_run(&self, plan: Plan) {
+        let mut state = self.state.lock().unwrap();
+        *state = State { plan, run: state.run + 1, ..State::default() };
+        self.signal.send_replace(Signal::None);
+        self.db().connections_are_gone();
+    }
+
+    pub(crate) fn db(&self) -> std::sync::MutexGuard<'_, Db> {
+        self.db.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn committed(&self) -> u64 {
+        *self.committed.borrow()
+    }
+
+    pub(crate) fn is_all_committed(&self) -> bool {
+        self.committed() == self.script.txs.len() as u64
+    }
+
+    pub(crate) fn advance(&self, by: u64) {
+        let all = self.script.txs.len() as u64;
+        self.committed.send_if_modified(|count| {
+            let before = *count;
+            *count = (before + by).min(all);
+            *count != before
+        });
+    }
+
+    /// The next number of an actor's own series: it does not matter to it who else draws meanwhile.
+    pub(crate) fn draw(&self, actor: &str, limit: u64) -> u64 {
+        let mut state = self.state.lock().unwrap();
+        let run = state.run;
+        let count = state.drawn.entry(actor.to_owned()).or_default();
+        *count += 1;
+        let name = actor.bytes().fold(0, |hash: u64, byte| hash.wrapping_mul(131) + u64::from(byte));
+        Random(self.seed ^ (run << 48) ^ name.rotate_left(17) ^ (*count << 24)).below(limit)
+    }
+
+    pub(crate) fn percent(&self, actor: &str, share: u64) -> bool {
+        self.draw(actor, 100) < share
+    }
+
+    pub(crate) fn steps(&self) -> u64 {
+        self.state.lock().unwrap().steps
+    }
+
+    /// A place where something may go wrong: a message to a server, or its answer.
+    pub(crate) async fn step(&self, actor: &str) -> Result<()> {
+        let (plan, step) = {
+            let mut state = self.state.lock().unwrap();
+            state.steps += 1;
+            (state.plan, state.steps)
+        };
+        if plan.crash_at == Some(step) {
+            self.signal.send_replace(Signal::Crash);
+            std::future::pending::<()>().await;
+        }
+        if plan.stop_at == Some(step) {
+            self.signal.send_replace(Signal::Stop);
+        }
+        if plan.jitter && self.percent(actor, 40) {
+            tokio::time::sleep(Duration::from_millis(self.draw(actor, 30))).await;
+        }
+        if self.percent(actor, 30) {
+            self.advance(1 + self.draw(actor, 3));
+        }
+        let fails = plan.fail_at == Some(step) || (plan.fail_share > 0 && self.percent(actor, plan.fail_share));
+        if fails { Err(Error::new(Code::ConnectionLost, format!("{actor}: the connection is lost"))) } else { Ok(()) }
+    }
+}
