@@ -1,5 +1,6 @@
 //! The project's own tasks: `cargo xtask TASK`.
 
+mod bench;
 mod process;
 mod program;
 mod quickstart;
@@ -25,6 +26,8 @@ enum Task {
     /// Start, stop or show real database servers on this machine
     #[command(subcommand)]
     Sandbox(sandbox::Action),
+    /// Measure Tidegate beside MySQL's own tools
+    Bench(bench::Arguments),
     /// Show everything at once: servers, data, load, a link, and that both sides are identical
     Quickstart(quickstart::Arguments),
     /// Put random load and random damage on the program, then compare both sides
@@ -39,6 +42,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Sandbox(action) => sandbox::run(&action),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Quickstart(arguments) => quickstart::run(&arguments),
         Task::Soak(action) => soak::run(&action),
         Task::Tidy => tidy::run(),

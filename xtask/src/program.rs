@@ -111,15 +111,14 @@ impl Program {
         Link::start(command, &route.log())
     }
 
-    /// `tidegate verify`: whether both sides are identical, and its own words if they are not.
-    pub(crate) fn verify(&self, route: &Route) -> Result<Verdict, String> {
+    /// `tidegate verify`: nothing if both sides are identical, else where they differ.
+    pub(crate) fn verify(&self, route: &Route) -> Result<Option<String>, String> {
         let mut command = self.command("verify", route);
         command.arg("--json").stdin(Stdio::null()).stderr(append(&route.log())?);
         let output = command.output().map_err(|error| format!("cannot run tidegate verify: {error}"))?;
-        let report = String::from_utf8_lossy(&output.stdout).into_owned();
         match output.status.code() {
-            Some(0) => Ok(Verdict { identical: true, report }),
-            Some(EXIT_DIFFERENT) => Ok(Verdict { identical: false, report }),
+            Some(0) => Ok(None),
+            Some(EXIT_DIFFERENT) => Ok(Some(differences(&String::from_utf8_lossy(&output.stdout)))),
             _ => Err(format!("tidegate verify failed ({}): {}", output.status, route.last_words())),
         }
     }
@@ -139,9 +138,31 @@ impl Program {
 /// What `tidegate verify` exits with when it found differences.
 const EXIT_DIFFERENT: i32 = 3;
 
-pub(crate) struct Verdict {
-    pub(crate) identical: bool,
-    pub(crate) report: String,
+/// The last line of `tidegate verify --json`, as far as it matters here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Compared {
+    tables: Vec<ComparedTable>,
+    definitions: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct ComparedTable {
+    name: String,
+    difference_count: u64,
+    differences: Vec<serde_json::Value>,
+}
+
+/// The differing tables, each with its first difference, and the differing definitions.
+fn differences(report: &str) -> String {
+    let compared: Compared =
+        report.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+    let tables = compared.tables.iter().filter(|table| table.difference_count > 0).map(|table| {
+        let first = table.differences.first().map_or_else(String::new, |first| format!(", as {first}"));
+        format!("{} in {} rows{first}", table.name, table.difference_count)
+    });
+    let definitions = compared.definitions.iter().map(serde_json::Value::to_string);
+    tables.chain(definitions).collect::<Vec<_>>().join("; ")
 }
 
 impl Route {

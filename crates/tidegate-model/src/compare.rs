@@ -78,7 +78,12 @@ pub struct LayoutColumn {
 pub trait RowReader: Send {
     /// Empties `rows`, then reads rows in key order from after `after` up to and including `upto`, as many as the adapter
     /// finds good, at least one if there is one. Answers `false` when the range has no more.
-    fn page<'a>(&'a mut self, after: Option<&'a [u8]>, upto: Option<&'a [u8]>, rows: &'a mut Rows) -> Fut<'a, bool>;
+    fn page<'a>(
+        &'a mut self,
+        after: Option<&'a [u8]>,
+        upto: Option<&'a [u8]>,
+        rows: &'a mut Rows,
+    ) -> Fut<'a, bool>;
 
     /// Reads the whole table once, in any order, in one view of it.
     fn scan<'a>(&'a mut self, sink: &'a mut (dyn RowSink + 'a)) -> Fut<'a, ()>;

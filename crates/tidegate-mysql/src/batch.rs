@@ -19,6 +19,8 @@ use tidegate_model::{Code, Error, Mode, Result};
 
 /// A statement is closed at this size.
 const STATEMENT_BYTES: usize = 1 << 20;
+/// … or at so many rows: a longer list of keys may make a server give up its index.
+const STATEMENT_ROWS: u64 = 4_000;
 
 /// What must have happened after a statement.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +123,8 @@ struct RowState {
     after_hash: u64,
     changes: u32,
     zeros: u32,
+    /// An update in place might not store it.
+    replace: bool,
 }
 
 impl Batch {
@@ -192,6 +196,7 @@ impl Batch {
         state.zeros = zeros;
         state.after_hash = hash_cells(after);
         state.changes += 1;
+        state.replace |= plan.must_replace(before, after);
         Ok(())
     }
 
@@ -257,6 +262,7 @@ impl Batch {
             after_hash: 0,
             changes: 0,
             zeros: 0,
+            replace: false,
         });
         Ok(batch.entries.len() - 1)
     }
@@ -313,7 +319,7 @@ impl Batch {
 
 impl TableBatch {
     fn is_replaced(&self, state: &RowState) -> bool {
-        state.existed && state.row_sql.is_some() && self.plan.more_unique
+        state.existed && state.row_sql.is_some() && (self.plan.more_unique || state.replace)
     }
 
     fn delete(&self, sql: &[u8], mode: Mode, out: &mut Statements) {
@@ -374,7 +380,7 @@ impl TableBatch {
             count += 1;
             unsure += u64::from(state.changes > 1 && state.before_hash == state.after_hash);
             zeros += u64::from(state.zeros);
-            if rows.peek().is_none() || out.sql.len() - start >= STATEMENT_BYTES {
+            if rows.peek().is_none() || count == STATEMENT_ROWS || out.sql.len() - start >= STATEMENT_BYTES {
                 out.sql.extend_from_slice(tail.as_bytes());
                 let affected = affected(count, count - unsure, unsure);
                 // An update in place converts a value twice.
@@ -488,26 +494,24 @@ fn push_all_equal(out: &mut Vec<u8>, plan: &Plan, row: &[Cell<'_>]) -> Result<()
             out.extend_from_slice(format!("{name} IS NULL").as_bytes());
             continue;
         }
-        match plan.map.columns[*cell].kind {
-            Kind::VarChar { .. } | Kind::Char { .. } | Kind::Blob { .. } => {
-                out.extend_from_slice(format!("CAST({name} AS BINARY)<=>CAST(").as_bytes());
-                push_value(out, plan, *cell, &[], row)?;
-                out.extend_from_slice(b" AS BINARY)");
-            }
-            Kind::Enum { .. } | Kind::Set { .. } | Kind::Bit { .. } => {
-                out.extend_from_slice(format!("{name}+0<=>").as_bytes());
-                push_value(out, plan, *cell, &[], row)?;
-            }
-            Kind::Json { .. } => {
-                out.extend_from_slice(format!("{name}<=>CAST(").as_bytes());
-                push_value(out, plan, *cell, &[], row)?;
-                out.extend_from_slice(b" AS JSON)");
-            }
-            _ => {
-                out.extend_from_slice(format!("{name}<=>").as_bytes());
-                push_value(out, plan, *cell, &[], row)?;
-            }
-        }
+        let (before, between, after) = match plan.map.columns[*cell].kind {
+            // Documents are the same when their texts are: 1 is equal to 1.0 otherwise.
+            Kind::Json { .. } if plan.is_json(*cell) => ("CAST(", " AS BINARY)<=>CAST(CAST(", " AS JSON) AS BINARY)"),
+            Kind::Json { .. }
+            | Kind::VarChar { .. }
+            | Kind::Char { .. }
+            | Kind::Blob { .. }
+            | Kind::VarCharCompressed { .. }
+            | Kind::BlobCompressed { .. }
+            | Kind::Geometry { .. }
+            | Kind::Vector { .. } => ("CAST(", " AS BINARY)<=>CAST(", " AS BINARY)"),
+            // Signed: MariaDB has a warning for a SET of 64 members that becomes an unsigned number.
+            Kind::Enum { .. } | Kind::Set { .. } => ("CAST(", " AS SIGNED)<=>CAST(", " AS SIGNED)"),
+            _ => ("", "<=>", ""),
+        };
+        out.extend_from_slice(format!("{before}{name}{between}").as_bytes());
+        push_value(out, plan, *cell, &[], row)?;
+        out.extend_from_slice(after.as_bytes());
     }
     Ok(())
 }

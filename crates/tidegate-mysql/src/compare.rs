@@ -46,11 +46,15 @@ impl MysqlComparable {
         Ok(compared)
     }
 
-    async fn differences(&self, target: &dyn Comparable, selection: &Selection) -> Result<Vec<(TableName, String)>> {
+    async fn differences(
+        &self,
+        target: &dyn Comparable,
+        selection: &Selection,
+    ) -> Result<Vec<(TableName, String)>> {
         let target: &dyn Any = target;
-        let target = target
-            .downcast_ref::<MysqlComparable>()
-            .ok_or_else(|| Error::new(Code::UnsupportedEngine, "source and target are of different engines"))?;
+        let target = target.downcast_ref::<MysqlComparable>().ok_or_else(|| {
+            Error::new(Code::UnsupportedEngine, "source and target are of different engines")
+        })?;
         let (mut one, server) = self.ask().await?;
         let (mut other, other_server) = target.ask().await?;
         definitions::list_differences(&mut one, server, &mut other, other_server, selection).await

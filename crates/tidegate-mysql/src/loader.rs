@@ -34,6 +34,8 @@ pub(crate) struct TableLoader {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Shape {
     Number,
+    /// Read as a double, not as a decimal: so -0 keeps its sign.
+    Float,
     /// Through a user variable in LOAD DATA, because a number as text means something else there.
     Index,
     /// Text of a type that takes no bytes for it, in this character set.
@@ -45,7 +47,8 @@ enum Shape {
 
 fn shape(data_type: &str, charset: Option<&str>) -> Shape {
     match data_type {
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" => Shape::Number,
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" => Shape::Number,
+        "float" | "double" => Shape::Float,
         "enum" | "set" | "bit" => Shape::Index,
         "json" => Shape::Converted("utf8mb4"),
         "date" | "time" | "datetime" | "timestamp" | "year" => Shape::Quoted,
@@ -339,6 +342,10 @@ fn push_literal(out: &mut Vec<u8>, cell: Option<&[u8]>, shape: &Shape) {
     let Some(cell) = cell else { return out.extend_from_slice(b"NULL") };
     match shape {
         Shape::Number | Shape::Index => out.extend_from_slice(cell),
+        Shape::Float => {
+            out.extend_from_slice(cell);
+            out.extend_from_slice(if cell.contains(&b'e') { b"" } else { b"e0" });
+        }
         Shape::Quoted => {
             out.push(b'\'');
             out.extend_from_slice(cell);

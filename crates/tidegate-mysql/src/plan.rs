@@ -22,8 +22,12 @@ pub(crate) struct Plan {
     pub(crate) written: Vec<(usize, String)>,
     /// The cells of the key, with their names; empty for a table without one.
     pub(crate) key: Vec<(usize, String)>,
+    /// For each cell, its column's place in `info`.
+    places: Vec<usize>,
     /// Whether more than the key is unique: then rows are replaced, not updated in place.
     pub(crate) more_unique: bool,
+    /// Cells of JSON columns: a server may hold 1 and 1.0 for equal and leave an update undone.
+    json: Vec<usize>,
     /// Changes up to here are in the copy.
     pub(crate) snapshot: Option<MysqlPosition>,
     conflicts: Vec<Conflict>,
@@ -70,19 +74,24 @@ impl Plan {
             target: format!("{}.{}", quote(&info.name.database), quote(&info.name.table)),
             written,
             more_unique: info.unique.len() > 1 || info.unique_expression,
+            json: Vec::new(),
             snapshot: known.snapshots.get(&source).cloned(),
             conflicts: Vec::new(),
             cascading: Vec::new(),
             whole_table: (key.is_empty() || info.unique_expression).then(|| seed(&[&info.name.to_string()])),
             key,
+            places: Vec::new(),
             map,
             info,
         };
+        let json = |column: &Column| matches!(column.kind, Kind::Json { .. });
+        plan.json = (0..plan.map.columns.len()).filter(|at| json(&plan.map.columns[*at])).collect();
         plan.find_conflicts(&places, known);
         for column in known.cascading_columns(&plan.info.name) {
             let place = plan.info.column(&column);
             plan.cascading.extend(place.and_then(|place| places.iter().position(|at| *at == place)));
         }
+        plan.places = places;
         Ok(plan)
     }
 
@@ -132,10 +141,20 @@ impl Plan {
         }
     }
 
+    /// Whether an update in place might not store the new row.
+    pub(crate) fn must_replace(&self, before: &[Cell<'_>], after: &[Cell<'_>]) -> bool {
+        !before.is_empty() && self.json.iter().any(|at| before[*at] != after[*at])
+    }
+
     /// Whether foreign keys change child rows when a row goes from `before` to `after`.
     pub(crate) fn cascades(&self, before: &[Cell<'_>], after: &[Cell<'_>]) -> bool {
         let same = |cell: &usize| !after.is_empty() && before[*cell] == after[*cell];
         !before.is_empty() && !self.cascading.iter().all(same)
+    }
+
+    /// Whether the cell's column is of the type JSON in the target.
+    pub(crate) fn is_json(&self, cell: usize) -> bool {
+        self.info.columns[self.places[cell]].data_type == "json"
     }
 
     pub(crate) fn source_name(&self) -> String {

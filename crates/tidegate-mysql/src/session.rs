@@ -47,10 +47,14 @@ pub(crate) async fn open(endpoint: &Endpoint, marker: &Marker) -> Result<(Conn, 
     let server = Server::of(&mut conn).await?;
     run(&mut conn, "SET foreign_key_checks = 0, @tidegate_apply = 1").await?;
     let optional = if server.mariadb {
-        vec![format!("SET SESSION server_id = {}", marker.server_id())]
+        vec![
+            format!("SET SESSION server_id = {}", marker.server_id()),
+            "SET SESSION in_predicate_conversion_threshold = 0".to_owned(),
+        ]
     } else {
         vec![
             format!("SET SESSION gtid_next = 'AUTOMATIC:{}'", marker.tag()),
+            "SET SESSION range_optimizer_max_mem_size = 0".to_owned(),
             "SET SESSION sql_require_primary_key = 0".to_owned(),
             "SET SESSION sql_generate_invisible_primary_key = 0".to_owned(),
         ]

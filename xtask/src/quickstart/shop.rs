@@ -67,7 +67,7 @@ pub(super) fn schema(rows: u64) -> String {
         customers,
         "CONCAT('c', i, '@example.com'), CONCAT(ELT(1 + i % 4, 'Zoë', 'Łukasz', '美咲', 'Ann 🐟'), ' ', i), \
          ELT(1 + i % 5, 'de', 'fr', 'jp', 'pl', 'us'), '1950-01-01' + INTERVAL i % 20000 DAY, \
-         JSON_OBJECT('visits', i % 9, 'news', i % 2 = 0, 'last', JSON_ARRAY(i, i / 3, NULL))",
+         JSON_OBJECT('visits', i % 9, 'news', i % 2 = 0, 'last', JSON_ARRAY(i, i DIV 3, NULL))",
     ));
     sql.push_str(&fill(
         "products (sku, name, price, weight, tags, stock, flags, description, picture)",

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -48,6 +48,7 @@ pub(super) fn run(program: &Program, seeds: Range<u64>) -> Result<(), String> {
         match one_seed(program, &arena, seed) {
             Ok(summary) => {
                 passed += 1;
+                clear(&arena, seed, failed.is_empty())?;
                 println!("seed {seed}: {summary} ({:.1} s)", seconds());
             }
             Err(text) => {
@@ -71,6 +72,10 @@ impl Arena {
         let start = |name: &str, id| Server::start(Options::new(Flavour::Mysql, id), &folder.join(name));
         let (source, target) = (start("source", 1)?, start("target", 2)?);
         Ok(Arena { source, target, folder })
+    }
+
+    fn folder_of(&self, seed: u64) -> PathBuf {
+        self.folder.join(format!("seed-{seed}"))
     }
 
     /// Ends the servers and moves everything to where no later run sweeps it away.
@@ -98,7 +103,7 @@ impl Drop for Arena {
     }
 }
 
-/// Runs one seed in databases of its own. A seed that passes leaves nothing behind.
+/// Runs one seed in databases of its own.
 fn one_seed(program: &Program, arena: &Arena, seed: u64) -> Result<String, String> {
     let database = format!("soak_{seed}");
     let route = Route {
@@ -106,7 +111,7 @@ fn one_seed(program: &Program, arena: &Arena, seed: u64) -> Result<String, Strin
         target: arena.target.url(),
         include: vec![format!("{database}.*")],
         name: format!("soak-{seed}"),
-        folder: arena.folder.join(format!("seed-{seed}")),
+        folder: arena.folder_of(seed),
     };
     fs::create_dir_all(&route.folder)
         .map_err(|error| format!("cannot create {}: {error}", route.folder.display()))?;
@@ -119,7 +124,6 @@ fn one_seed(program: &Program, arena: &Arena, seed: u64) -> Result<String, Strin
         return Err(difference);
     }
     check_counters(&arena.target, &database, &done)?;
-    clear(arena, &database, &route.folder)?;
     let turns: u64 = done.iter().map(|done| done.turns).sum();
     Ok(format!("identical after {turns} turns; killed while {}", steps.join(", ")))
 }
@@ -187,8 +191,14 @@ fn check_counters(target: &Server, database: &str, done: &[Done]) -> Result<(), 
     Err(format!("the counters are {}, but were raised {} times", found.replace('\n', ", "), expected.join(", ")))
 }
 
-fn clear(arena: &Arena, database: &str, folder: &Path) -> Result<(), String> {
-    arena.source.sql(&format!("DROP DATABASE {database}"))?;
-    arena.target.sql(&format!("DROP DATABASE {database}; DROP DATABASE IF EXISTS tidegate"))?;
-    fs::remove_dir_all(folder).map_err(|error| format!("cannot delete {}: {error}", folder.display()))
+/// Removes what a seed that passed has left. Our own schema goes too, unless a failed seed's state is in it.
+fn clear(arena: &Arena, seed: u64, all_of_it: bool) -> Result<(), String> {
+    let drop = format!("DROP DATABASE soak_{seed}");
+    arena.source.sql(&drop)?;
+    arena.target.sql(&drop)?;
+    if all_of_it {
+        arena.target.sql("DROP DATABASE tidegate")?;
+    }
+    let folder = arena.folder_of(seed);
+    fs::remove_dir_all(&folder).map_err(|error| format!("cannot delete {}: {error}", folder.display()))
 }

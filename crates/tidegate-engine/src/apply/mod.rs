@@ -98,6 +98,8 @@ struct Apply {
     stalled: Option<Stalled>,
     /// Before a big transaction's first piece.
     big: Option<Reader>,
+    /// A job is under way that nothing may run beside: nothing is read until it is done.
+    alone: bool,
     preferred: usize,
     checkpoint_written: Instant,
 }
@@ -125,6 +127,7 @@ pub(crate) async fn run(context: Context, start: Start) -> Result<()> {
         applied: start.applied,
         stalled: None,
         big: None,
+        alone: false,
         preferred: 0,
         checkpoint_written: Instant::now(),
     };
@@ -138,7 +141,7 @@ impl Apply {
     async fn drive(&mut self, done: &mut mpsc::Receiver<Done>) -> Result<()> {
         loop {
             let stopping = self.context.stop.is_cancelled();
-            if !stopping {
+            if !stopping && !self.alone {
                 self.fill()?;
             }
             self.dispatch(stopping).await?;
@@ -146,7 +149,8 @@ impl Apply {
             if stopping && idle {
                 return Ok(());
             }
-            let blocked = self.stalled.is_some() || self.big.is_some() || self.low.pending() >= PENDING_MAX;
+            let waits = self.stalled.is_some() || self.big.is_some() || self.alone;
+            let blocked = waits || self.low.pending() >= PENDING_MAX;
             tokio::select! {
                 biased;
                 Some(finished) = done.recv() => self.finish(finished)?,
@@ -305,6 +309,7 @@ impl Apply {
             Work::Batch(_) | Work::Idle => Mode::Exact,
         };
         self.lanes[0].busy = Some(Held::default());
+        self.alone = true;
         self.send(0, work, mode).await
     }
 
@@ -330,6 +335,7 @@ impl Apply {
         let held = self.lanes[finished.lane].busy.take().unwrap_or_default();
         let Some(Settled { work, rows, low: stored }) = settled else { return Ok(()) };
         self.schedule.release(finished.lane, &held.keys);
+        self.alone = false;
         match work {
             Work::Batch(_) => {
                 for record in &held.records {

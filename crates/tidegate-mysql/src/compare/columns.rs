@@ -103,7 +103,8 @@ impl Column {
 
     /// A value that was read as [`Column::expression`] says, in a comparison with the column.
     pub(super) fn literal(&self, cell: &[u8], exact: bool) -> String {
-        let number = matches!(self.kind(), Kind::Number | Kind::Real | Kind::Bit) || self.kind() == Kind::Choice && exact;
+        let number = matches!(self.kind(), Kind::Number | Kind::Real | Kind::Bit)
+            || self.kind() == Kind::Choice && exact;
         // The value may come from the other side, where the column may be of any type: only what is a number is
         // written as one.
         if number && is_number(cell) {
@@ -145,7 +146,11 @@ impl Column {
 
 /// `utf8` is called `utf8mb3` by newer servers.
 fn unified(name: &str) -> String {
-    if name == "utf8" || name.starts_with("utf8_") { name.replacen("utf8", "utf8mb3", 1) } else { name.to_owned() }
+    if name == "utf8" || name.starts_with("utf8_") {
+        name.replacen("utf8", "utf8mb3", 1)
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Digits with what numbers have around them. Nothing that could be a comment or a name.
@@ -190,9 +195,15 @@ mod tests {
             assert!(int.literal(odd.as_bytes(), true).starts_with("_utf8mb4 x'"), "{odd}");
         }
         let double = column("double", None);
-        assert_eq!((double.literal(b"-0", true), double.literal(b"1.5e-7", true)), ("-0e0".into(), "1.5e-7".into()));
+        assert_eq!(
+            (double.literal(b"-0", true), double.literal(b"1.5e-7", true)),
+            ("-0e0".into(), "1.5e-7".into())
+        );
         let text = column("varchar", Some("latin1"));
-        assert_eq!((text.literal(b"\xe9", true), text.literal(b"", false)), ("_latin1 x'e9'".into(), "_utf8mb4 x''".into()));
+        assert_eq!(
+            (text.literal(b"\xe9", true), text.literal(b"", false)),
+            ("_latin1 x'e9'".into(), "_utf8mb4 x''".into())
+        );
         assert_eq!(column("date", None).literal(b"2024-01-01", true), "_utf8mb4 x'323032342d30312d3031'");
     }
 
@@ -202,7 +213,10 @@ mod tests {
         assert_eq!(column("varchar", Some("utf8mb4")).show(Some("a'é".as_bytes())), "'a''é'");
         assert_eq!(column("varchar", Some("latin1")).show(Some(b"\xe9\n")), "0xe90a");
         assert_eq!(column("blob", None).show(Some(b"ab")), "0x6162");
-        assert_eq!(column("text", Some("utf8mb4")).show(Some("x".repeat(65).as_bytes())), format!("'{}'…", "x".repeat(64)));
+        assert_eq!(
+            column("text", Some("utf8mb4")).show(Some("x".repeat(65).as_bytes())),
+            format!("'{}'…", "x".repeat(64))
+        );
         assert_eq!(column("int", None).show(None), "NULL");
     }
 

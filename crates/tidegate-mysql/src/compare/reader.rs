@@ -70,7 +70,11 @@ impl MysqlReader {
     }
 
     /// Asks the question and calls `each` for every row.
-    async fn ask(&mut self, question: String, mut each: impl FnMut(&mut Self, &Row) -> Result<()> + Send) -> Result<()> {
+    async fn ask(
+        &mut self,
+        question: String,
+        mut each: impl FnMut(&mut Self, &Row) -> Result<()> + Send,
+    ) -> Result<()> {
         let lost = || Error::new(Code::ConnectionLost, "the connection was left in the middle of an answer");
         let mut conn = self.conn.take().ok_or_else(lost)?;
         let mut result = conn.query_iter(question).await.map_err(understand)?;
@@ -101,7 +105,12 @@ impl MysqlReader {
     fn literals(&self, key: &[u8]) -> Result<Vec<String>> {
         let cells = decode_key(key).filter(|cells| cells.len() == self.key.len());
         let cells = cells.ok_or_else(|| Error::new(Code::Internal, "a key is not readable"))?;
-        Ok(self.key.iter().zip(cells).map(|(at, cell)| self.columns[*at].literal(cell, self.exact[*at])).collect())
+        Ok(self
+            .key
+            .iter()
+            .zip(cells)
+            .map(|(at, cell)| self.columns[*at].literal(cell, self.exact[*at]))
+            .collect())
     }
 
     fn operand(&self, at: usize) -> String {
@@ -121,7 +130,12 @@ impl MysqlReader {
         Ok(format!("({})", alternatives.collect::<Vec<_>>().join(" OR ")))
     }
 
-    async fn read_page(&mut self, after: Option<&[u8]>, upto: Option<&[u8]>, rows: &mut Rows) -> Result<bool> {
+    async fn read_page(
+        &mut self,
+        after: Option<&[u8]>,
+        upto: Option<&[u8]>,
+        rows: &mut Rows,
+    ) -> Result<bool> {
         rows.clear();
         let after = after.map(|bound| self.beyond(bound, ">", ">")).transpose()?;
         let upto = upto.map(|bound| self.beyond(bound, "<", "<=")).transpose()?;
@@ -157,7 +171,11 @@ impl MysqlReader {
         let mut wanted = Vec::new();
         for key in keys {
             let literals = self.literals(key)?;
-            let equal = self.key.iter().zip(literals).map(|(at, literal)| format!("{} = {literal}", self.operand(*at)));
+            let equal = self
+                .key
+                .iter()
+                .zip(literals)
+                .map(|(at, literal)| format!("{} = {literal}", self.operand(*at)));
             wanted.push(format!("({})", equal.collect::<Vec<_>>().join(" AND ")));
         }
         let question = format!("{}{} WHERE {}", self.select, self.by_key, wanted.join(" OR "));
@@ -165,7 +183,8 @@ impl MysqlReader {
         self.ask(question, |reader, row| {
             reader.take_in(row)?;
             let key = reader.row_key.clone();
-            let cells = (0..reader.columns.len()).map(|at| reader.cell_hash(row, at)).collect::<Result<_>>()?;
+            let cells =
+                (0..reader.columns.len()).map(|at| reader.cell_hash(row, at)).collect::<Result<_>>()?;
             found.push(FoundRow { key, cells });
             Ok(())
         })
@@ -211,7 +230,12 @@ impl Drop for MysqlReader {
 }
 
 impl RowReader for MysqlReader {
-    fn page<'a>(&'a mut self, after: Option<&'a [u8]>, upto: Option<&'a [u8]>, rows: &'a mut Rows) -> Fut<'a, bool> {
+    fn page<'a>(
+        &'a mut self,
+        after: Option<&'a [u8]>,
+        upto: Option<&'a [u8]>,
+        rows: &'a mut Rows,
+    ) -> Fut<'a, bool> {
         Box::pin(self.read_page(after, upto, rows))
     }
 

@@ -28,8 +28,11 @@ pub(super) struct Key {
 
 impl Description {
     pub(super) fn compared(&self) -> ComparedTable {
-        let column =
-            |column: &Column| ComparedColumn { name: column.name.clone(), form: column.form(), order: column.order() };
+        let column = |column: &Column| ComparedColumn {
+            name: column.name.clone(),
+            form: column.form(),
+            order: column.order(),
+        };
         let key = |key: &Key| ComparedKey { columns: key.columns.clone(), sorted: key.sorted };
         ComparedTable {
             name: self.name.clone(),
@@ -49,7 +52,8 @@ type Tables = BTreeMap<TableName, Description>;
 
 pub(super) async fn read(conn: &mut Conn, server: Server, wanted: Wanted<'_>) -> Result<Vec<Description>> {
     let chosen = Chosen::new(wanted);
-    let mut databases: Vec<(String,)> = ask(conn, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
+    let mut databases: Vec<(String,)> =
+        ask(conn, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
     databases.retain(|(database,)| chosen.touches(database));
     if databases.is_empty() {
         return Ok(Vec::new());

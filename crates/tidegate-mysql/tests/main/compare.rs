@@ -117,8 +117,8 @@ fn read(server: &Server, tables: &BTreeMap<(String, String), Columns>) -> Rows {
 fn exact(column: &str, kind: &str) -> String {
     let word = kind.split(['(', ' ']).next().unwrap_or_default();
     match word {
-        // All digits, and the sign of zero: the text of a FLOAT itself has six digits.
-        "float" | "double" => format!("CAST({column} * 1e0 AS CHAR)"),
+        // The bytes of a double: its text has no room for every digit, nor everywhere for the sign of zero.
+        "float" | "double" => format!("HEX(ST_AsBinary(POINT({column}, 0)))"),
         "bit" | "enum" | "set" => format!("CAST({column} AS UNSIGNED)"),
         "json" => short(&format!("CAST({column} AS CHAR CHARACTER SET utf8mb4)")),
         "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "date" | "time" | "datetime"

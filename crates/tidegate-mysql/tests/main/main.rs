@@ -1,5 +1,6 @@
 //! Tests against real servers.
 
+mod charsets;
 mod compare;
 mod link;
 mod servers;

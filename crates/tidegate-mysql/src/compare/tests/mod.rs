@@ -39,7 +39,9 @@ fn compare(source: &Server, target: &Server, include: &str) -> Report {
 fn make(server: &Server, database: &str, statements: &str) {
     let mode = "SET sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00'";
     server
-        .sql(&format!("CREATE DATABASE IF NOT EXISTS {database} CHARSET utf8mb4; USE {database}; {mode}; {statements}"))
+        .sql(&format!(
+            "CREATE DATABASE IF NOT EXISTS {database} CHARSET utf8mb4; USE {database}; {mode}; {statements}"
+        ))
         .unwrap();
 }
 
@@ -53,12 +55,15 @@ fn found(report: &Report) -> Vec<(&str, String)> {
         format!("{} {kind}", difference.key)
     };
     let tables = report.tables.iter();
-    tables.flat_map(|table| table.differences.iter().map(move |it| (table.name.table.as_str(), one(it)))).collect()
+    tables
+        .flat_map(|table| table.differences.iter().map(move |it| (table.name.table.as_str(), one(it))))
+        .collect()
 }
 
 fn every_corruption_is_found(flavour: Flavour) {
     let server = start(flavour, "verify");
-    let cases: Vec<Case> = cases().into_iter().filter(|case| case.only.is_none_or(|only| only == flavour)).collect();
+    let cases: Vec<Case> =
+        cases().into_iter().filter(|case| case.only.is_none_or(|only| only == flavour)).collect();
     let script: Vec<String> = cases.iter().map(Case::script).collect();
     for database in ["a", "b"] {
         make(&server, database, &script.concat());
@@ -67,7 +72,9 @@ fn every_corruption_is_found(flavour: Flavour) {
     assert_eq!(found(&report), []);
     assert!(report.identical, "{:?}", report.definitions);
     assert_eq!(report.tables.len(), cases.len());
-    for (table, case) in report.tables.iter().map(|table| (table, cases.iter().find(|it| it.name == table.name.table))) {
+    for (table, case) in
+        report.tables.iter().map(|table| (table, cases.iter().find(|it| it.name == table.name.table)))
+    {
         let rows = case.unwrap().rows;
         assert_eq!((table.rows_source, table.rows_target), (rows, rows), "{}", table.name);
     }

@@ -1,60 +1,14 @@
-//! The built program, as far as it goes without a database.
+//! As far as it goes without a database.
 
+use crate::program::{CANARY, Ended, NOWHERE, Scratch, tidegate};
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-const CANARY: &str = "canary-7f3a";
-/// Nothing listens on port 1, and nothing may be started there without being root.
-const NOWHERE: &str = "mysql://repl@127.0.0.1:1/";
-
-/// A folder of one test's own.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tidegate-cli-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn tidegate(scratch: &Scratch) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    command.env_clear().env("HOME", &scratch.0).stdin(Stdio::null());
-    command
-}
-
-fn run(name: &str, args: &[&str]) -> Output {
+fn run(name: &str, args: &[&str]) -> Ended {
     let scratch = Scratch::new(name);
     // The program must not show it, not even at the highest log level.
-    tidegate(&scratch).env("TIDEGATE_SOURCE_PASSWORD", CANARY).args(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// An error is shown once, as one line and its remedy, and nothing else is on standard error but logs.
-#[track_caller]
-fn assert_error(output: &Output, code: &str) {
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(1), "{err}");
-    let lines: Vec<&str> = err.lines().collect();
-    let [.., error, fix] = lines.as_slice() else { panic!("{err}") };
-    assert!(error.starts_with("error: ") && error.ends_with(&format!(" [{code}]")), "{err}");
-    assert!(fix.starts_with("  fix: ") && fix.len() > 10, "{err}");
-    assert_eq!(lines.iter().filter(|line| line.starts_with("error: ")).count(), 1, "{err}");
-    for unwanted in [CANARY, "panicked", "RUST_BACKTRACE"] {
-        assert!(!out.contains(unwanted) && !err.contains(unwanted), "{unwanted}: {out}{err}");
-    }
+    Ended::of(tidegate(&scratch).env("TIDEGATE_SOURCE_PASSWORD", CANARY).args(args).output().unwrap())
 }
 
 #[test]
@@ -83,7 +37,7 @@ fn bad_input_is_one_error_and_its_remedy() {
     .enumerate()
     {
         let all = [&["sync", "--log-level", "trace"], args].concat();
-        assert_error(&run(&format!("bad-{number}"), &all), code);
+        run(&format!("bad-{number}"), &all).fault(code);
     }
 }
 
@@ -100,29 +54,25 @@ fn verify_refuses_the_same_input() {
     .enumerate()
     {
         let all = [&["verify", "--log-level", "trace"], args].concat();
-        assert_error(&run(&format!("verify-{number}"), &all), code);
+        run(&format!("verify-{number}"), &all).fault(code);
     }
 }
 
 #[test]
 fn the_source_is_asked_first_and_named() {
-    let output = run("first", &["sync", "--source", NOWHERE, "--target", NOWHERE]);
-    assert_error(&output, "TG-2001");
-    assert!(text(&output.stderr).contains("error: source: 127.0.0.1:1: "), "{}", text(&output.stderr));
+    let fault = run("first", &["sync", "--source", NOWHERE, "--target", NOWHERE]).fault("TG-2001");
+    assert!(fault.error.starts_with("source: 127.0.0.1:1: "), "{fault}");
 }
 
 #[test]
 fn json_holds_the_error() {
-    let output =
+    let ended =
         run("json", &["sync", "--json", "--source", NOWHERE, "--target", NOWHERE, "--retry-for", "0s"]);
-    assert_error(&output, "TG-2001");
-    let out = text(&output.stdout);
-    let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
-    assert_eq!(last["error"]["code"], "TG-2001");
-    assert!(last["error"]["message"].is_string() && last["error"]["remedy"].is_string());
-    for line in out.lines() {
-        serde_json::from_str::<serde_json::Value>(line).unwrap();
-    }
+    let fault = ended.fault("TG-2001");
+    let lines = ended.json();
+    let last = &lines.last().unwrap()["error"];
+    assert_eq!((&last["code"], &last["message"]), (&"TG-2001".into(), &fault.error.into()));
+    assert_eq!(last["remedy"], fault.fix);
 }
 
 #[test]
@@ -147,10 +97,9 @@ fn what_the_command_line_cannot_hold_is_a_usage_error() {
     .into_iter()
     .enumerate()
     {
-        let output = run(&format!("usage-{number}"), args);
-        let err = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {err}");
-        assert!(!err.contains("panicked"), "{err}");
+        let ended = run(&format!("usage-{number}"), args);
+        assert_eq!(ended.code, Some(2), "{args:?}: {ended}");
+        assert!(!ended.err.contains("panicked"), "{ended}");
     }
 }
 
@@ -169,11 +118,10 @@ fn words_for_people() {
     .into_iter()
     .enumerate()
     {
-        let output = run(&format!("words-{number}"), args);
-        assert_eq!(output.status.code(), Some(0), "{args:?}");
-        let out = text(&output.stdout);
-        assert!(out.contains(part), "{args:?}: {out}");
-        assert!(output.stderr.is_empty(), "{args:?}: {}", text(&output.stderr));
+        let ended = run(&format!("words-{number}"), args);
+        assert_eq!(ended.code, Some(0), "{args:?}: {ended}");
+        assert!(ended.out.contains(part), "{args:?}: {ended}");
+        assert!(ended.err.is_empty(), "{args:?}: {ended}");
     }
 }
 

@@ -1,0 +1,12 @@
+//! The built program: without servers, and between two real ones with one fault at a time.
+
+mod before;
+mod change_log;
+mod cli;
+mod link;
+mod meanwhile;
+mod program;
+mod rights;
+mod servers;
+mod source_log;
+mod target;

@@ -1,0 +1,108 @@
+//! What somebody does to the source's log: nothing is skipped silently.
+
+use crate::link::Link;
+use crate::servers::{Pair, make, sql};
+use tidegate_sandbox::{Flavour, Server};
+
+#[test]
+fn what_a_mysql_source_no_longer_logs_is_not_skipped() {
+    let pair = Pair::start(Flavour::Mysql);
+    one_id_for_two(&pair);
+    a_statement(&pair);
+    purged(&pair);
+    rewound(&pair, "RESET BINARY LOGS AND GTIDS");
+}
+
+#[test]
+fn what_a_mariadb_source_no_longer_logs_is_not_skipped() {
+    let pair = Pair::start(Flavour::Mariadb);
+    one_id_for_two(&pair);
+    a_statement(&pair);
+    purged(&pair);
+    rewound(&pair, "RESET MASTER");
+}
+
+/// The source throws the first reader out when a second comes under the same id: one of the two must end.
+fn one_id_for_two(pair: &Pair) {
+    for name in ["first", "second"] {
+        make(&pair.source(), name);
+    }
+    let first = Link::new(pair, "first");
+    let second = Link::new(pair, "second").with(&["--server-id", "4711"]);
+    let mut losing = first.with(&["--server-id", "4711"]).start();
+    losing.streams();
+    let mut winning = second.start();
+    winning.streams();
+    losing.ends().fault("TG-3005").says("source: ").advises("--server-id");
+    sql(&pair.source(), "INSERT INTO second.t VALUES (10, 'ten')");
+    winning.applies(1);
+    sql(&pair.source(), "INSERT INTO first.t VALUES (10, 'ten')");
+    first.with(&["--server-id", "4712"]).goes_on();
+    sql(&pair.source(), "INSERT INTO second.t VALUES (11, 'eleven')");
+    winning.applies(2);
+    winning.stop();
+    second.is_identical();
+}
+
+/// A session that logs what it does as statements.
+fn a_statement(pair: &Pair) {
+    make(&pair.source(), "spoken");
+    let link = Link::new(pair, "spoken");
+    let mut running = link.start();
+    running.streams();
+    sql(
+        &pair.source(),
+        "INSERT INTO spoken.t VALUES (10, 'ten'); \
+         SET SESSION binlog_format = 'STATEMENT'; INSERT INTO spoken.t VALUES (11, 'eleven'); \
+         SET SESSION binlog_format = 'ROW'; INSERT INTO spoken.t VALUES (12, 'twelve')",
+    );
+    running
+        .ends()
+        .fault("TG-3008")
+        .says("source: ")
+        .says("INSERT INTO spoken.t VALUES (11")
+        .advises("binlog_format=ROW");
+    // It cannot be passed.
+    link.fails("TG-3008");
+    let reached = sql(&pair.target(), "SELECT MAX(id) FROM spoken.t");
+    assert!(["3", "10"].contains(&reached.as_str()), "{reached}");
+    link.forget();
+    link.goes_on();
+}
+
+fn purged(pair: &Pair) {
+    make(&pair.source(), "late");
+    let link = Link::new(pair, "late");
+    link.goes_on();
+    sql(&pair.source(), "INSERT INTO late.t VALUES (10, 'ten'); FLUSH BINARY LOGS");
+    let newest = sql(&pair.source(), "SHOW BINARY LOGS").lines().last().map(str::to_owned).expect("a log");
+    let newest = newest.split('\t').next().expect("a name");
+    sql(
+        &pair.source(),
+        &format!("PURGE BINARY LOGS TO '{newest}'; INSERT INTO late.t VALUES (11, 'eleven')"),
+    );
+    link.refuses("TG-3004").says("source: ").says("1236").advises("new copy");
+    link.forget();
+    link.goes_on();
+}
+
+/// Restored, or another server at the same address: it has never heard of what was read from it.
+fn rewound(pair: &Pair, reset: &str) {
+    make(&pair.source(), "back");
+    let link = Link::new(pair, "back");
+    link.goes_on();
+    sql(&pair.source(), &format!("{reset}; INSERT INTO back.t VALUES (10, 'ten')"));
+    let fault = link.refuses("TG-3006");
+    fault.says("source: ").says(&last_read(&pair.target())).advises("tidegate verify");
+    link.forget();
+    link.goes_on();
+}
+
+/// The last transaction's number, which the source no longer has.
+fn last_read(target: &Server) -> String {
+    let position =
+        "SELECT position FROM tidegate.checkpoint WHERE instance = 'back' ORDER BY seq DESC LIMIT 1";
+    let position = sql(target, position);
+    let digits = position.len() - position.trim_end_matches(|last: char| last.is_ascii_digit()).len();
+    position[position.len() - digits..].to_owned()
+}
