@@ -79,10 +79,10 @@ async fn capture_one_connection(
         if writer.take_moved() {
             context.progress.published(writer.end());
         }
-        if let Some(file) = writer.take_unsynced() {
-            if unsynced.send(Some(file)).is_err() {
-                return Err(Error::new(Code::ChangeLogIo, "the change log could not be synced"));
-            }
+        if let Some(file) = writer.take_unsynced()
+            && unsynced.send(Some(file)).is_err()
+        {
+            return Err(Error::new(Code::ChangeLogIo, "the change log could not be synced"));
         }
         while context.log.bytes() > context.log_bytes_max {
             tokio::time::sleep(ROOM_EVERY).await;
@@ -99,7 +99,9 @@ async fn sync_files(mut files: watch::Receiver<Option<Arc<File>>>) -> Result<()>
         match synced {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                return Err(Error::new(Code::ChangeLogIo, format!("sync the change log: {error}")).with_source(error));
+                return Err(
+                    Error::new(Code::ChangeLogIo, format!("sync the change log: {error}")).with_source(error)
+                );
             }
             Err(_) => return Err(Error::new(Code::Internal, "the sync task panicked")),
         }

@@ -7,7 +7,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate_model::{
-    Chunk, Code, CopyProgress, Error, Loader, Position, Result, Retry, Selection, Source, Table, TableName, Target,
+    Chunk, Code, CopyProgress, Error, Loader, Position, Result, Retry, Selection, Source, Table, TableName,
+    Target,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -24,9 +25,17 @@ pub(crate) struct Context {
 }
 
 /// Copies what is not copied yet. Answers `false` if it was stopped before the end.
-pub(crate) async fn run(context: &Context, mut tables: Vec<Table>, copied: Vec<CopyProgress>, workers: usize) -> Result<bool> {
-    let mut copied: HashMap<TableName, CopyProgress> = copied.into_iter().map(|one| (one.table.clone(), one)).collect();
-    context.progress.set_tables(tables.iter().map(|table| begin_progress(table, copied.get(&table.name))).collect());
+pub(crate) async fn run(
+    context: &Context,
+    mut tables: Vec<Table>,
+    copied: Vec<CopyProgress>,
+    workers: usize,
+) -> Result<bool> {
+    let mut copied: HashMap<TableName, CopyProgress> =
+        copied.into_iter().map(|one| (one.table.clone(), one)).collect();
+    context
+        .progress
+        .set_tables(tables.iter().map(|table| begin_progress(table, copied.get(&table.name))).collect());
     tables.retain(|table| !copied.get(&table.name).is_some_and(|one| one.done));
     tables.sort_by_key(|table| std::cmp::Reverse(table.bytes_estimated));
     let queue: VecDeque<_> = tables.into_iter().map(|table| (copied.remove(&table.name), table)).collect();
@@ -41,7 +50,9 @@ pub(crate) async fn run(context: &Context, mut tables: Vec<Table>, copied: Vec<C
                 if context.stop.is_cancelled() {
                     return Ok(());
                 }
-                copy_table(&context, &table, before).await.map_err(|e| e.context(format!("copy {}", table.name)))?;
+                copy_table(&context, &table, before)
+                    .await
+                    .map_err(|e| e.context(format!("copy {}", table.name)))?;
             }
         });
     }

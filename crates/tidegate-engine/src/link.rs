@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_model::{
-    Code, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position, Result, Selection, Seq, SeqSet, Source,
-    Stage, Target,
+    Code, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position, Result, Selection, Seq, SeqSet,
+    Source, Stage, Target,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -96,9 +96,13 @@ impl Link {
     async fn run(&self) -> Result<Outcome> {
         self.progress.enter(Step::Preparing);
         self.check().await?;
-        self.target.prepare().await?;
-        let state = match self.target.state().await? {
-            Some(state) => self.resume(state)?,
+        self.target.prepare().await.map_err(at_target)?;
+        let state = match self.target.state().await.map_err(at_target)? {
+            Some(state) if self.may_begin_anew(&state) => {
+                self.target.reset().await.map_err(at_target)?;
+                self.begin().await?
+            }
+            Some(state) => self.resume(state).await?,
             None => self.begin().await?,
         };
         let (log, writer) = self.open_log(&state)?;
@@ -117,38 +121,61 @@ impl Link {
                 }
                 Ok(Err(error)) => {
                     self.stop.cancel();
-                    work.await.and(Err(error))
+                    work.await.and(Err(at_source(error)))
                 }
                 Err(_) => Err(Error::new(Code::Internal, "the capture task panicked")),
             },
         };
         self.stop.cancel();
         while let Some(ended) = tasks.join_next().await {
-            let captured = ended.unwrap_or_else(|_| Err(Error::new(Code::Internal, "the capture task panicked")));
+            let captured =
+                ended.unwrap_or_else(|_| Err(Error::new(Code::Internal, "the capture task panicked")));
             if outcome.is_ok() {
-                captured?;
+                captured.map_err(at_source)?;
             }
         }
         outcome
     }
 
     async fn check(&self) -> Result<()> {
-        self.source.check().await.map_err(|e| e.context("source"))?;
-        self.target.check().await.map_err(|e| e.context("target"))?;
-        Ok(())
+        self.source.check().await.map_err(at_source)?;
+        self.target.check().await.map_err(at_target)
     }
 
-    fn resume(&self, state: LinkState) -> Result<LinkState> {
+    /// Another selection is no loss as long as nothing was copied: what stands against the first one may be the reason.
+    fn may_begin_anew(&self, state: &LinkState) -> bool {
+        let untouched = matches!(state.phase, Phase::Copying) && state.copied.is_empty();
+        untouched && state.selection != self.selection.fingerprint()
+    }
+
+    async fn resume(&self, state: LinkState) -> Result<LinkState> {
         let now = self.selection.fingerprint();
         if state.selection != now {
             let what = format!("it was begun with {}, now it is {now}", state.selection);
             return Err(Error::new(Code::SelectionChanged, what));
         }
+        let lineage = self.source.lineage().await?;
+        if state.source != lineage {
+            let what = format!(
+                "the link was begun with positions of {}, the source now has those of {lineage}",
+                state.source
+            );
+            return Err(Error::new(Code::SourceRewound, what));
+        }
+        self.look_at_lanes(&state).map_err(at_target)?;
         Ok(state)
     }
 
+    /// Every lane has its row from the beginning on, and every position can be read, unless somebody edited them.
+    fn look_at_lanes(&self, state: &LinkState) -> Result<()> {
+        if !state.lanes.iter().map(|lane| usize::from(lane.lane)).eq(0..apply::LANES_MAX) {
+            return Err(Error::new(Code::CheckpointChanged, "lanes are missing in the checkpoint"));
+        }
+        state.lanes.iter().try_for_each(|lane| self.source.cursor(&lane.low.position).map(|_| ()))
+    }
+
     async fn begin(&self) -> Result<LinkState> {
-        let start = self.source.position().await?;
+        let start = self.source.position().await.map_err(at_source)?;
         if self.source.tables(&self.selection).await?.is_empty() {
             return Err(Error::new(Code::NothingSelected, self.selection.fingerprint()));
         }
@@ -157,12 +184,12 @@ impl Link {
         let state = LinkState {
             phase: Phase::Copying,
             start,
-            source: self.source.identity().await?,
+            source: self.source.lineage().await?,
             selection: self.selection.fingerprint(),
             lanes: (0..apply::LANES_MAX as u16).map(lane).collect(),
             copied: Vec::new(),
         };
-        self.target.begin(&state).await?;
+        self.target.begin(&state).await.map_err(at_target)?;
         Ok(state)
     }
 
@@ -219,7 +246,7 @@ impl Link {
             stop: self.stop.clone(),
         };
         let start = self.apply_start(&state, &log)?;
-        let applying = apply::run(context, start);
+        let applying = async { apply::run(context, start).await.map_err(at_target) };
         tokio::pin!(applying);
         tokio::select! {
             ended = &mut applying => return ended.map(|()| Outcome::Stopped),
@@ -255,8 +282,9 @@ impl Link {
     async fn copy(&self, state: &LinkState, log: &ChangeLog) -> Result<Option<Seq>> {
         let tables = self.source.tables(&self.selection).await?;
         let definitions = self.source.definitions(&self.selection).await?;
-        let (first, later): (Vec<_>, Vec<_>) = definitions.into_iter().partition(|one| one.stage <= Stage::Table);
-        self.progress.notice(self.target.define(&first, &self.selection).await?);
+        let (first, later): (Vec<_>, Vec<_>) =
+            definitions.into_iter().partition(|one| one.stage <= Stage::Table);
+        self.progress.notice(self.target.define(&first, &self.selection).await.map_err(at_target)?);
         self.target.learn(&self.selection).await?;
         self.progress.enter(Step::Copying);
         let context = copy::Context {
@@ -270,7 +298,7 @@ impl Link {
         if !copy::run(&context, tables, state.copied.clone(), self.options.copy_workers).await? {
             return Ok(None);
         }
-        self.progress.notice(self.target.define(&later, &self.selection).await?);
+        self.progress.notice(self.target.define(&later, &self.selection).await.map_err(at_target)?);
         let end = self.source.position().await?;
         // Nothing is applied yet, so nothing would make room in the log.
         let is_full = || log.bytes() > self.options.log_bytes_max;
@@ -288,7 +316,8 @@ impl Link {
                 return Ok(Some(end.seq));
             }
             if is_full() {
-                let what = "the change log is at its limit, and what changed during the copy is not all in it";
+                let what =
+                    "the change log is at its limit, and what changed during the copy is not all in it";
                 return Err(Error::new(Code::ChangeLogFull, what));
             }
             tokio::select! {
@@ -317,6 +346,17 @@ impl Link {
     }
 }
 
+/// Says on which side it is, where the error is a server's.
+fn at_source(error: Error) -> Error {
+    let of_server = matches!(error.code().as_str().as_bytes()[3], b'2' | b'3');
+    if of_server { error.context("source") } else { error }
+}
+
+fn at_target(error: Error) -> Error {
+    let of_server = matches!(error.code().as_str().as_bytes()[3], b'2' | b'4');
+    if of_server { error.context("target") } else { error }
+}
+
 /// The highest low watermark that any lane stored: each was true when it was written.
 fn low_of(state: &LinkState) -> tidegate_model::Checkpoint {
     let highest = state.lanes.iter().map(|lane| &lane.low).max_by_key(|low| low.seq);
@@ -325,7 +365,9 @@ fn low_of(state: &LinkState) -> tidegate_model::Checkpoint {
 
 /// One process a link: held while the file is open.
 fn lock(folder: &Path) -> Result<File> {
-    let io = |e: std::io::Error| Error::new(Code::ChangeLogIo, format!("lock {}: {e}", folder.display())).with_source(e);
+    let io = |e: std::io::Error| {
+        Error::new(Code::ChangeLogIo, format!("lock {}: {e}", folder.display())).with_source(e)
+    };
     std::fs::create_dir_all(folder).map_err(io)?;
     let file = File::options().create(true).append(true).open(folder.join("lock")).map_err(io)?;
     match file.try_lock() {

@@ -1,5 +1,6 @@
 //! The engine from outside: its change log on a real folder, and whole links between a source and a target in memory.
 
 mod changelog;
+mod link;
 mod sim;
 mod support;

@@ -9,6 +9,10 @@ pub trait Source: Send + Sync {
     /// Text that stays the same for this server over restarts, and differs for every other server.
     fn identity(&self) -> Fut<'_, String>;
 
+    /// Text that is the same for all servers on which a position of this one means the same place: for GTIDs any server,
+    /// for places in log files this server alone.
+    fn lineage(&self) -> Fut<'_, String>;
+
     /// The selected tables with what the copy must know of each.
     fn tables<'a>(&'a self, selection: &'a Selection) -> Fut<'a, Vec<Table>>;
 

@@ -44,7 +44,7 @@ pub struct LinkState {
     pub phase: Phase,
     /// Where the log is read from at the very beginning.
     pub start: Position,
-    /// [`crate::Source::identity`] of the source that it was begun with.
+    /// [`crate::Source::lineage`] of the source that it was begun with.
     pub source: String,
     /// [`Selection::fingerprint`] that it was begun with.
     pub selection: String,

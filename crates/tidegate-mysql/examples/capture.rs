@@ -3,11 +3,13 @@
 
 use std::path::Path;
 use std::time::Instant;
-use tidegate_engine::changelog::{ChangeLog, LogEnd};
+use tidegate_engine::changelog::{ChangeLog, Limits, LogEnd};
 use tidegate_model::{Cursor, Position, Result, Selection, Seq, Source};
 use tidegate_mysql::{Endpoint, MysqlSource};
 
 const SERVER_ID: u32 = 4_712;
+/// As `tidegate sync` has it unless it is told otherwise.
+const LOG_BYTES_MAX: u64 = 16 << 30;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
@@ -29,7 +31,7 @@ async fn capture(source: &str, pattern: &str, folder: &Path, position: &str) -> 
     let goal = source.position().await?;
     let make_cursor = |position: &Position| -> Result<Box<dyn Cursor>> { source.cursor(position) };
     let start = LogEnd { seq: Seq(0), position: from.clone() };
-    let (_log, mut writer) = ChangeLog::create(folder, &start, &make_cursor)?;
+    let (_log, mut writer) = ChangeLog::create(folder, &start, Limits::within(LOG_BYTES_MAX), &make_cursor)?;
     let started = Instant::now();
     let mut capture = source.capture(&from, &selection).await?;
     while !writer.cursor().covers(&goal)? {

@@ -1,7 +1,7 @@
 //! Connections: the URL's meaning, TLS, session settings, and what the server's errors mean for us.
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
+use mysql_async::{Conn, DriverError, IoError, Opts, OptsBuilder, SslOpts};
 use std::path::PathBuf;
 use std::time::Duration;
 use tidegate_model::{Code, Error, Result};
@@ -94,7 +94,7 @@ impl Endpoint {
             .prefer_socket(false)
             .tcp_nodelay(true)
             .max_allowed_packet(Some(PACKET_BYTES_MAX))
-            .ssl_opts(self.ssl_options())
+            .ssl_opts(self.ssl_options()?)
             .setup(setup.to_vec());
         let connecting = Conn::new(Opts::from(change(options)));
         match tokio::time::timeout(CONNECT_DEADLINE, connecting).await {
@@ -107,29 +107,36 @@ impl Endpoint {
         }
     }
 
-    fn ssl_options(&self) -> Option<SslOpts> {
-        let authority = |file: &Option<PathBuf>| match file {
-            Some(file) => SslOpts::default().with_root_certs(vec![file.clone().into()]),
-            None => SslOpts::default(),
+    fn ssl_options(&self) -> Result<Option<SslOpts>> {
+        let authority = |file: &Option<PathBuf>| -> Result<SslOpts> {
+            let Some(file) = file else { return Ok(SslOpts::default()) };
+            let unreadable = |e| Error::new(Code::Tls, format!("ssl-ca: {} cannot be read: {e}", file.display()));
+            std::fs::File::open(file).map_err(unreadable)?;
+            Ok(SslOpts::default().with_root_certs(vec![file.clone().into()]))
         };
-        match &self.tls {
+        Ok(match &self.tls {
             Tls::Disabled => None,
             Tls::Required => Some(SslOpts::default().with_danger_accept_invalid_certs(true)),
-            Tls::VerifyCa(file) => Some(authority(file).with_danger_skip_domain_validation(true)),
-            Tls::VerifyFull(file) => Some(authority(file)),
-        }
+            Tls::VerifyCa(file) => Some(authority(file)?.with_danger_skip_domain_validation(true)),
+            Tls::VerifyFull(file) => Some(authority(file)?),
+        })
     }
 
     fn connect_error(&self, error: mysql_async::Error) -> Error {
-        let text = error.to_string();
-        let code = match &error {
-            mysql_async::Error::Io(mysql_async::IoError::Tls(_)) => Code::Tls,
-            mysql_async::Error::Io(_) => Code::Unreachable,
-            mysql_async::Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => Code::Tls,
+        let (code, text) = match &error {
+            mysql_async::Error::Io(IoError::Io(io)) if is_tls(io) => (Code::Tls, io.to_string()),
+            mysql_async::Error::Io(IoError::Io(io)) => (Code::Unreachable, io.to_string()),
+            mysql_async::Error::Io(IoError::Tls(tls)) => (Code::Tls, tls.to_string()),
+            mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => (Code::Tls, error.to_string()),
             _ => return understand(error).context(self),
         };
         Error::new(code, format!("{self}: {}", first_line(&text)))
     }
+}
+
+/// Whether the server was reached, and its certificate or its way to encrypt was not to our liking.
+fn is_tls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>())
 }
 
 fn read_tls(url: &url::Url, loopback: bool) -> Result<Tls> {
@@ -215,15 +222,33 @@ pub(crate) fn understand(error: mysql_async::Error) -> Error {
     match error {
         mysql_async::Error::Server(server) => {
             let code = code_of(server.code, &server.message);
-            Error::new(code, format!("the server says: {} (error {})", server.message, server.code))
+            let error = Error::new(code, format!("the server says: {} (error {})", server.message, server.code));
+            match read_only_option(&server.message).filter(|_| code == Code::TargetReadOnly) {
+                Some(option) => error.with_remedy(writable_again(option)),
+                None => error,
+            }
         }
         mysql_async::Error::Io(error) => Error::new(Code::ConnectionLost, first_line(&error.to_string()).to_owned()),
-        mysql_async::Error::Driver(mysql_async::DriverError::ConnectionClosed) => {
+        mysql_async::Error::Driver(DriverError::ConnectionClosed) => {
             Error::new(Code::ConnectionLost, "the server closed the connection")
         }
         mysql_async::Error::Driver(error) => Error::new(Code::ConnectionLost, first_line(&error.to_string()).to_owned()),
         other => Error::new(Code::Internal, first_line(&other.to_string()).to_owned()),
     }
+}
+
+/// The option that a server says it runs with.
+fn read_only_option(message: &str) -> Option<&'static str> {
+    [("--super-read-only", "super_read_only"), ("--read-only", "read_only")]
+        .into_iter()
+        .find_map(|(said, option)| message.contains(said).then_some(option))
+}
+
+/// What to do about an option that keeps everybody from writing.
+pub(crate) fn writable_again(option: &str) -> String {
+    let first = if option == "super_read_only" { "SET GLOBAL super_read_only = 0; " } else { "" };
+    let option = if option == "super_read_only" { "read_only" } else { option };
+    format!("{first}SET GLOBAL {option} = 0 on the target, or name the primary")
 }
 
 fn code_of(number: u16, message: &str) -> Code {
@@ -234,9 +259,11 @@ fn code_of(number: u16, message: &str) -> Code {
         1205 | 1213 | 1412 | 3572 => Code::TargetBusy,
         1290 | 1836 | 1792 => Code::TargetReadOnly,
         1021 | 1114 | 3019 => Code::TargetDiskFull,
-        1236 if message.contains("server_uuid") || message.contains("server_id") || message.contains("server id") => {
+        1236 | 4052 if ["server_uuid", "server_id", "server id"].iter().any(|id| message.contains(id)) => {
             Code::ServerIdTaken
         }
+        // MariaDB's words for a place that its log has never had; MySQL is asked before.
+        1236 if message.contains("not in the master's binlog") => Code::SourceRewound,
         1236 => Code::LogGone,
         1062 | 1586 => Code::Conflict,
         1146 | 1049 => Code::MissingTable,

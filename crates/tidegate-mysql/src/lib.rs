@@ -19,6 +19,7 @@ mod hash;
 mod loader;
 mod plan;
 mod read;
+mod row_sql;
 mod schema;
 mod session;
 mod source;

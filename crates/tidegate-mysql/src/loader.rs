@@ -1,5 +1,6 @@
 //! Loading copied chunks: LOAD DATA LOCAL where the target allows it, large multi-row statements elsewhere.
 
+use crate::binlog::charset::introducer;
 use crate::catalog::TableInfo;
 use crate::connect::{Endpoint, quote, quote_text, understand};
 use crate::read::written_columns;
@@ -359,7 +360,7 @@ fn push_literal(out: &mut Vec<u8>, cell: Option<&[u8]>, shape: &Shape) {
 
 /// In hexadecimal: right for every character set, whatever its bytes mean.
 fn push_introduced(out: &mut Vec<u8>, charset: &str, cell: &[u8]) {
-    out.extend_from_slice(format!("_{charset} ").as_bytes());
+    out.extend_from_slice(format!("_{} ", introducer(charset)).as_bytes());
     out.extend_from_slice(hex(cell).as_bytes());
 }
 

@@ -1,10 +1,10 @@
 //! From a table map of the source's log to what applying its rows takes: which cells are written under which names, which
 //! tell the row apart, which must not be touched by two lanes at once.
 
-use crate::binlog::charset::is_binary_collation;
+use crate::binlog::charset::{BINARY, UTF8MB4_0900_BIN, has_plain_ascii};
 use crate::binlog::rows::Cell;
 use crate::binlog::table_map::{Column, Kind, TableMap};
-use crate::catalog::{ForeignKey, TableInfo};
+use crate::catalog::{ColumnInfo, ForeignKey, TableInfo};
 use crate::connect::quote;
 use crate::gtid::MysqlPosition;
 use crate::hash::{Hash, seed};
@@ -45,7 +45,7 @@ struct Conflict {
 }
 
 /// How a cell's bytes are made equal where the server holds the values for equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fold {
     Exact,
     /// Floating point: -0 is 0.
@@ -116,7 +116,8 @@ impl Plan {
     fn add_conflict(&mut self, seed: u64, columns: &[usize], shared: bool, places: &[usize], partial: bool) {
         let cells = columns.iter().map(|column| {
             let cell = places.iter().position(|place| place == column)?;
-            Some((cell, if partial { Fold::Nothing } else { fold(&self.map.columns[cell]) }))
+            let fold = || fold(&self.map.columns[cell], &self.info.columns[*column]);
+            Some((cell, if partial { Fold::Nothing } else { fold() }))
         });
         match cells.collect::<Option<Vec<_>>>() {
             Some(cells) => self.conflicts.push(Conflict { seed, cells, shared }),
@@ -206,22 +207,27 @@ fn reference_seed(parent: &TableName, columns: &[String]) -> u64 {
     seed(&[&parent.to_string(), "reference", &columns.join("\0")])
 }
 
-fn fold(column: &Column) -> Fold {
+/// The coarser of what the source and the target hold for equal.
+fn fold(column: &Column, target: &ColumnInfo) -> Fold {
     match column.kind {
         Kind::Float | Kind::Double => Fold::Float,
-        Kind::VarChar { .. } | Kind::Char { .. } | Kind::Blob { .. } => match column.charset {
-            Some(63) | None => Fold::Exact,
-            Some(id) if is_binary_collation(id) && !pads(id) => Fold::Exact,
-            Some(_) => Fold::Text,
-        },
+        Kind::VarChar { .. } | Kind::Char { .. } | Kind::Blob { .. } => {
+            let collations = [column.charset, target.collation].into_iter().flatten();
+            collations.map(fold_of_collation).max().unwrap_or(Fold::Exact)
+        }
         Kind::VarCharCompressed { .. } | Kind::BlobCompressed { .. } => Fold::Nothing,
         _ => Fold::Exact,
     }
 }
 
-/// Whether trailing spaces do not count: in all collations but the newest.
-fn pads(collation: u32) -> bool {
-    collation != 309
+fn fold_of_collation(id: u32) -> Fold {
+    match id {
+        BINARY => Fold::Exact,
+        // Trailing spaces do not count in all others.
+        UTF8MB4_0900_BIN => Fold::Exact,
+        _ if has_plain_ascii(id) => Fold::Text,
+        _ => Fold::Nothing,
+    }
 }
 
 /// For each cell of the log's rows, the column of the target.

@@ -89,6 +89,17 @@ impl Source for MysqlSource {
         })
     }
 
+    fn lineage(&self) -> Fut<'_, String> {
+        Box::pin(async {
+            let (mut conn, server) = self.connect().await?;
+            Ok(match parse(&position_of(&mut conn).await?)? {
+                MysqlPosition::Gtid(_) => "GTIDs of MySQL".to_owned(),
+                MysqlPosition::Mariadb(_) => "GTIDs of MariaDB".to_owned(),
+                MysqlPosition::File { .. } => check::server_identity(&mut conn, server).await?,
+            })
+        })
+    }
+
     fn tables<'a>(&'a self, selection: &'a Selection) -> Fut<'a, Vec<Table>> {
         Box::pin(self.find_tables(selection))
     }

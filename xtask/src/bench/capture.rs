@@ -56,7 +56,7 @@ fn prepare(bench: &Bench, source: &Server) -> Result<String, String> {
          DELIMITER //\nCREATE PROCEDURE large(times INT) BEGIN DECLARE i INT DEFAULT 0; WHILE i < times DO \
          INSERT INTO wide (body) SELECT LEFT(REPEAT(SHA2(id + i, 512), 8), 980) FROM wanted; SET i = i + 1; END WHILE; END //\n\
          CREATE PROCEDURE little(times INT) BEGIN DECLARE i INT DEFAULT 0; WHILE i < times DO \
-         INSERT INTO small (k, c) VALUES (i, REPEAT(RAND(), 5)); SET i = i + 1; END WHILE; END //\nDELIMITER ;\n"
+         INSERT INTO small (k, c) VALUES (i, LEFT(REPEAT(RAND(), 9), 119)); SET i = i + 1; END WHILE; END //\nDELIMITER ;\n"
     ))?;
     println!("    writing {} rows of 1 KB and as many small transactions", bench.scaled(WIDE_ROWS));
     executed(source)

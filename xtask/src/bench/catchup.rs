@@ -25,9 +25,9 @@ CREATE PROCEDURE single(session INT, changes INT, span INT) BEGIN
   DECLARE i INT DEFAULT 0;
   WHILE i < changes DO
     IF i % 2 = 0 THEN
-      INSERT INTO sbtest.sbtest1 (k, c, pad) VALUES (1 + RAND() * span, REPEAT(RAND(), 5), REPEAT(RAND(), 3));
+      INSERT INTO sbtest.sbtest1 (k, c, pad) VALUES (1 + RAND() * span, LEFT(REPEAT(RAND(), 9), 119), LEFT(REPEAT(RAND(), 5), 59));
     ELSE
-      UPDATE sbtest.sbtest1 SET k = k + 1, c = REPEAT(RAND(), 5) WHERE id = 1 + FLOOR(RAND() * span);
+      UPDATE sbtest.sbtest1 SET k = k + 1, c = LEFT(REPEAT(RAND(), 9), 119) WHERE id = 1 + FLOOR(RAND() * span);
     END IF;
     SET i = i + 1;
   END WHILE;
@@ -41,7 +41,7 @@ CREATE PROCEDURE batch(session INT, transactions INT, span INT) BEGIN
       INSERT INTO sbtest.sbtest1 (k, c, pad)
         SELECT k + 1, c, pad FROM sbtest.sbtest1 WHERE id BETWEEN first AND first + 99;
     ELSE
-      UPDATE sbtest.sbtest1 SET k = k + 1, c = REPEAT(RAND(), 5) WHERE id BETWEEN first AND first + 99;
+      UPDATE sbtest.sbtest1 SET k = k + 1, c = LEFT(REPEAT(RAND(), 9), 119) WHERE id BETWEEN first AND first + 99;
     END IF;
     SET i = i + 1;
   END WHILE;

@@ -1,6 +1,6 @@
 //! The servers of a scenario, and MySQL's own replication between them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -76,7 +76,10 @@ pub(super) fn dump_and_load(
     let mut dump = tied(&source.client("mysqldump")?);
     let gtids = if with_gtids { "--set-gtid-purged=ON" } else { "--set-gtid-purged=OFF" };
     dump.args(["--single-transaction", gtids, "--databases", database]);
-    dump.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    // It always warns that a dump of one database takes along all GTIDs.
+    let log = source.home().join("mysqldump.log");
+    let said = File::create(&log).map_err(|error| format!("cannot create {}: {error}", log.display()))?;
+    dump.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
     let mut dump = Process::start("mysqldump", dump)?;
     let pipe = dump.child.stdout.take().ok_or("mysqldump has no output")?;
     let mut load = tied(&target.client("mysql")?);
@@ -86,7 +89,8 @@ pub(super) fn dump_and_load(
     if loaded.status.success() && dumped.status.success() {
         return Ok(loaded.cpu_seconds + dumped.cpu_seconds);
     }
-    Err(format!("mysqldump | mysql failed ({}, {})", dumped.status, loaded.status))
+    let said = fs::read_to_string(&log).unwrap_or_default();
+    Err(format!("mysqldump | mysql failed ({}, {}): {}", dumped.status, loaded.status, said.trim()))
 }
 
 /// Makes a server ready to replicate natively from where the source is now. It does not start yet.

@@ -23,6 +23,8 @@ const CATCH_UP_DEADLINE: Duration = Duration::from_secs(120);
 /// The random stream of the moments, apart from those of the load.
 const MOMENTS: u64 = 1000;
 
+/// The phase that follows the copy.
+const APPLYING: &str = "applying";
 /// A copy begins anew when a table changes under it, but not for ever: the next start tries again.
 const GIVEN_UP_COPYING: &str = "TG-4010";
 
@@ -136,7 +138,7 @@ fn under_load(
     route: &Route,
     database: &str,
     seed: u64,
-) -> Result<(Vec<String>, Vec<Done>), String> {
+) -> Result<(Vec<&'static str>, Vec<Done>), String> {
     let load = Load {
         seed,
         server: &arena.source,
@@ -149,8 +151,8 @@ fn under_load(
     thread::scope(|scope| {
         let streams = STREAMS.map(|stream| scope.spawn(move || workload::run(stream, load)));
         let mut random = Random::new(seed, MOMENTS);
-        let lives: Result<Vec<String>, String> =
-            (0..KILLS).map(|_| one_life(program, route, load, &mut random)).collect();
+        let lives: Result<Vec<&str>, String> =
+            (0..KILLS).map(|_| one_life(program, &arena.target, route, load, &mut random)).collect();
         load.stop.ask();
         let ends = streams.into_iter().map(|one| one.join().map_err(|_| "a load's thread panicked".to_owned())?);
         let done: Result<Vec<Done>, String> = ends.collect();
@@ -159,26 +161,41 @@ fn under_load(
 }
 
 /// Starts the link and kills it at a random moment. It must not have ended by itself before.
-fn one_life(program: &Program, route: &Route, load: &Load<'_>, random: &mut Random) -> Result<String, String> {
+fn one_life(
+    program: &Program,
+    target: &Server,
+    route: &Route,
+    load: &Load<'_>,
+    random: &mut Random,
+) -> Result<&'static str, String> {
     let lanes = (1 + random.below(4)).to_string();
     let life = Duration::from_millis(random.below(LIFE_MS_MAX));
     let mut link = program.sync(route, &["--lanes", &lanes])?;
     let ended = wait::until(life, || Ok(link.process.has_ended().then_some(())))?;
-    let last = link.last().unwrap_or_default();
-    let step = last.step.unwrap_or_else(|| "starting".to_owned());
     if ended.is_none() {
         link.process.kill();
-        if step == "streaming" {
+        let phase = phase(target, &route.name);
+        if phase == APPLYING {
             load.tables_may_change.store(true, Ordering::Relaxed);
         }
-        return Ok(step);
+        return Ok(phase);
     }
     let ended = link.finish(CATCH_UP_DEADLINE)?;
     let why = ended.last.error.unwrap_or_default();
     if why.code == GIVEN_UP_COPYING {
-        return Ok("giving up the copy".to_owned());
+        return Ok("giving up the copy");
     }
     Err(format!("the link ended by itself: {}: {}; {}", why.code, why.message, route.last_words()))
+}
+
+/// How far the link is, as the target has it.
+fn phase(target: &Server, name: &str) -> &'static str {
+    let sql = format!("SELECT phase FROM tidegate.link WHERE instance = '{name}'");
+    match target.sql(&sql).as_deref() {
+        Ok("copying") => "copying",
+        Ok("catching-up") => APPLYING,
+        _ => "starting",
+    }
 }
 
 fn check_counters(target: &Server, database: &str, done: &[Done]) -> Result<(), String> {

@@ -13,7 +13,8 @@ use schedule::{Placement, Schedule};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_model::{
-    Code, ConflictKey, Cursor, Error, Footprint, FootprintReader, LaneCheckpoint, Mode, Result, Seq, SeqSet, Target,
+    Code, ConflictKey, Cursor, Error, Footprint, FootprintReader, LaneCheckpoint, Mode, Result, Seq, SeqSet,
+    Target,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -107,6 +108,7 @@ struct Apply {
 /// Applies until `stop`, then ends at a commit of every lane; or until an error that does not pass by itself.
 pub(crate) async fn run(context: Context, start: Start) -> Result<()> {
     let (done_sender, mut done) = mpsc::channel(start.lanes.len().max(1));
+    let stop = context.stop.clone();
     let mut tasks = JoinSet::new();
     let mut lanes = Vec::new();
     for (number, (version, done_set)) in start.lanes.into_iter().enumerate() {
@@ -131,14 +133,18 @@ pub(crate) async fn run(context: Context, start: Start) -> Result<()> {
         preferred: 0,
         checkpoint_written: Instant::now(),
     };
-    let outcome = apply.drive(&mut done).await;
+    let outcome = apply.drive(&mut done, &mut tasks).await;
     drop(apply);
+    if outcome.is_err() {
+        // Other lanes are not to go on trying for a link that has failed.
+        stop.cancel();
+    }
     while tasks.join_next().await.is_some() {}
     outcome
 }
 
 impl Apply {
-    async fn drive(&mut self, done: &mut mpsc::Receiver<Done>) -> Result<()> {
+    async fn drive(&mut self, done: &mut mpsc::Receiver<Done>, lanes: &mut JoinSet<()>) -> Result<()> {
         loop {
             let stopping = self.context.stop.is_cancelled();
             if !stopping && !self.alone {
@@ -154,6 +160,7 @@ impl Apply {
             tokio::select! {
                 biased;
                 Some(finished) = done.recv() => self.finish(finished)?,
+                Some(Err(_)) = lanes.join_next() => return Err(Error::new(Code::Internal, "a lane panicked")),
                 () = self.reader.grown(), if !blocked && !stopping => {}
                 () = self.context.stop.cancelled(), if !stopping => {}
                 () = tokio::time::sleep(IDLE_CHECKPOINT), if idle => {}
@@ -178,7 +185,9 @@ impl Apply {
                 RecordKind::Idle => self.low.idle(&record)?,
                 RecordKind::Piece if self.applied.contains(self.low.last_read().next()) => self.skip_big()?,
                 RecordKind::Piece => self.big = Some(before),
-                RecordKind::End => return Err(Error::new(Code::Internal, "the end of a big transaction has no beginning")),
+                RecordKind::End => {
+                    return Err(Error::new(Code::Internal, "the end of a big transaction has no beginning"));
+                }
                 RecordKind::Transaction if self.applied.contains(record.seq) => {
                     self.low.read(&record);
                     self.low.done(record.seq)?;
@@ -348,7 +357,8 @@ impl Apply {
                 self.context.progress.applied(&[record], rows);
             }
             Work::Big { after, .. } => {
-                let (reader, record) = *after.ok_or_else(|| Error::new(Code::Internal, "a lane lost its reader"))?;
+                let (reader, record) =
+                    *after.ok_or_else(|| Error::new(Code::Internal, "a lane lost its reader"))?;
                 self.reader = reader;
                 self.low.read(&record);
                 self.low.done(record.seq)?;

@@ -35,9 +35,14 @@ pub(crate) struct Frame<'a> {
 
 /// What a look at the bytes after an offset finds.
 pub(crate) enum Look<'a> {
-    Frame { frame: Frame<'a>, bytes: usize },
+    Frame {
+        frame: Frame<'a>,
+        bytes: usize,
+    },
     /// More bytes are needed: so many in all.
-    Short { need: usize },
+    Short {
+        need: usize,
+    },
     Damaged(&'static str),
 }
 

@@ -68,7 +68,11 @@ pub type MakeCursor<'a> = &'a dyn Fn(&Position) -> Result<Box<dyn Cursor>>;
 impl ChangeLog {
     /// Opens the log in `folder`. A torn end (a write that the machine did not finish) is cut off; damage anywhere else
     /// is an error. `None` if there is no log yet.
-    pub fn open(folder: &Path, limits: Limits, make_cursor: MakeCursor<'_>) -> Result<Option<(Self, Writer)>> {
+    pub fn open(
+        folder: &Path,
+        limits: Limits,
+        make_cursor: MakeCursor<'_>,
+    ) -> Result<Option<(Self, Writer)>> {
         let segments = segment::list(folder)?;
         let Some(last) = segments.last().cloned() else { return Ok(None) };
         let end = segment::recover(&last, make_cursor)?;

@@ -58,14 +58,23 @@ impl Record {
 }
 
 impl Reader {
-    pub(super) fn new(shared: Arc<Shared>, from: Seq, make_cursor: MakeCursor<'_>) -> Result<(Self, Box<dyn Cursor>)> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        from: Seq,
+        make_cursor: MakeCursor<'_>,
+    ) -> Result<(Self, Box<dyn Cursor>)> {
         let grown = shared.grown.subscribe();
         let segment = {
             let segments = shared.lock();
             let at = segments.partition_point(|segment| segment.first_seq <= from);
             match at.checked_sub(1).and_then(|at| segments.get(at)) {
                 Some(segment) => segment.clone(),
-                None => return Err(Error::new(Code::ChangeLogDamaged, format!("transaction {from} is not in the log"))),
+                None => {
+                    return Err(Error::new(
+                        Code::ChangeLogDamaged,
+                        format!("transaction {from} is not in the log"),
+                    ));
+                }
             }
         };
         let Some((_, position, _)) = segment::read_header(&segment.path)? else {

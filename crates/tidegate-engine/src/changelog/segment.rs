@@ -54,7 +54,12 @@ fn number_of(path: &Path) -> Option<u64> {
 /// Writes and syncs a new segment's header, then gives the file its name.
 ///
 /// `magic | crc u32 | position length u32 | first seq u64 | position`, the CRC over all that follows it.
-pub(crate) fn create(folder: &Path, number: u64, first_seq: Seq, position: &Position) -> Result<(Arc<Segment>, File)> {
+pub(crate) fn create(
+    folder: &Path,
+    number: u64,
+    first_seq: Seq,
+    position: &Position,
+) -> Result<(Arc<Segment>, File)> {
     let path = path_of(folder, number);
     let text = position.as_str().as_bytes();
     let mut rest = Vec::with_capacity(12 + text.len());
@@ -95,7 +100,9 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Arc<Segment>>> {
         let bytes = std::fs::metadata(&path).map_err(|e| io(&path, "look at", e))?.len();
         match read_header(&path)? {
             Some((first_seq, _, start)) => segments.push(Segment::new(path, number, first_seq, start, bytes)),
-            None if Some(number) == last => std::fs::remove_file(&path).map_err(|e| io(&path, "remove", e))?,
+            None if Some(number) == last => {
+                std::fs::remove_file(&path).map_err(|e| io(&path, "remove", e))?
+            }
             None => return Err(damaged(&path, 0, "the segment's header is not readable")),
         }
     }

@@ -40,12 +40,24 @@ impl Writer {
         Ok(Self::over(shared, segment, file, after, cursor))
     }
 
-    pub(super) fn resume(shared: Arc<Shared>, last: Arc<Segment>, seq: Seq, cursor: Box<dyn Cursor>) -> Result<Self> {
-        let file = File::options().read(true).write(true).open(&last.path).map_err(|e| io(&last.path, "open", e))?;
+    pub(super) fn resume(
+        shared: Arc<Shared>,
+        last: Arc<Segment>,
+        seq: Seq,
+        cursor: Box<dyn Cursor>,
+    ) -> Result<Self> {
+        let file =
+            File::options().read(true).write(true).open(&last.path).map_err(|e| io(&last.path, "open", e))?;
         Ok(Self::over(shared, last, file, seq, cursor))
     }
 
-    fn over(shared: Arc<Shared>, segment: Arc<Segment>, file: File, seq: Seq, cursor: Box<dyn Cursor>) -> Self {
+    fn over(
+        shared: Arc<Shared>,
+        segment: Arc<Segment>,
+        file: File,
+        seq: Seq,
+        cursor: Box<dyn Cursor>,
+    ) -> Self {
         let committed = segment.committed();
         Self {
             buffer: Vec::with_capacity(shared.limits.piece_bytes * 3 / 2),
@@ -148,7 +160,9 @@ impl CaptureSink for Writer {
     fn data(&mut self, piece: &[u8]) {
         let start = self.open();
         let filled = self.buffer.len() - start;
-        if filled > frame::PREFIX_BYTES + frame::FIXED_BYTES && filled + piece.len() > self.shared.limits.piece_bytes {
+        if filled > frame::PREFIX_BYTES + frame::FIXED_BYTES
+            && filled + piece.len() > self.shared.limits.piece_bytes
+        {
             frame::seal(&mut self.buffer, start, Kind::Piece, Seq(0), 0, 0);
             self.open_frame = None;
             self.open_pieces = true;

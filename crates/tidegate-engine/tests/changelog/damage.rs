@@ -112,8 +112,10 @@ fn zeros_after_the_end_are_cut_off() {
 
 /// Opens and reads everything; answers how much it was.
 fn read_damaged(folder: &Path, limits: Limits, entries: &[Entry]) -> Result<usize, Code> {
-    let Some((log, _, _)) = reopen(folder, limits, entries).map_err(|error| error.code())? else { return Ok(0) };
-    let (mut reader, _) = log.reader(Seq(1), &PlaceCursor::new).map_err(|error| error.code())?;
+    let Some((log, _, _)) = reopen(folder, limits, entries).map_err(|error| error.code())? else {
+        return Ok(0);
+    };
+    let (mut reader, _) = log.reader(Seq(1), &PlaceCursor::begin).map_err(|error| error.code())?;
     let read = read_all(&mut reader).map_err(|error| error.code())?;
     assert_eq!(read, entries[..read.len()], "a wrong record was handed out");
     Ok(read.len())

@@ -39,7 +39,7 @@ impl Book {
     pub(crate) fn new(limits: Limits, seed: u64) -> Self {
         let folder = Folder::new();
         let after = LogEnd { seq: Seq(0), position: position(0) };
-        let (log, writer) = ChangeLog::create(folder.path(), &after, limits, &PlaceCursor::new).unwrap();
+        let (log, writer) = ChangeLog::create(folder.path(), &after, limits, &PlaceCursor::begin).unwrap();
         Self { folder, log, writer, entries: Vec::new(), random: Random(seed), seq: 0, id: 0 }
     }
 
@@ -99,16 +99,24 @@ impl Book {
     }
 
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let mut files: Vec<_> = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut files: Vec<_> =
+            std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         files
     }
 }
 
 /// Opens the log in a folder, and checks that its end is the end of its first `entries`.
-pub(crate) fn reopen(folder: &Path, limits: Limits, entries: &[Entry]) -> Result<Option<(ChangeLog, Writer, usize)>> {
-    let Some((log, writer)) = ChangeLog::open(folder, limits, &PlaceCursor::new)? else { return Ok(None) };
-    let count = entries.iter().take_while(|entry| entry_end(entry) <= writer.end().position.as_str().parse().unwrap()).count();
+pub(crate) fn reopen(
+    folder: &Path,
+    limits: Limits,
+    entries: &[Entry],
+) -> Result<Option<(ChangeLog, Writer, usize)>> {
+    let Some((log, writer)) = ChangeLog::open(folder, limits, &PlaceCursor::begin)? else { return Ok(None) };
+    let count = entries
+        .iter()
+        .take_while(|entry| entry_end(entry) <= writer.end().position.as_str().parse().unwrap())
+        .count();
     let end = entries[..count].last();
     assert_eq!(writer.end().seq, end.map_or(Seq(0), |entry| entry.seq));
     assert_eq!(writer.end().position, position(end.map_or(0, entry_end)));
@@ -142,6 +150,6 @@ pub(crate) fn read_all(reader: &mut Reader) -> Result<Vec<Entry>> {
 
 /// What a log holds from transaction `from` on.
 pub(crate) fn read_from(log: &ChangeLog, from: u64) -> Result<Vec<Entry>> {
-    let (mut reader, _) = log.reader(Seq(from), &PlaceCursor::new)?;
+    let (mut reader, _) = log.reader(Seq(from), &PlaceCursor::begin)?;
     read_all(&mut reader)
 }

@@ -25,7 +25,7 @@ fn what_is_written_is_read_from_every_transaction_on() {
         assert_eq!(count, book.entries.len());
         for from in 1..=book.seq + 1 {
             for log in [&book.log, &again] {
-                let (mut reader, cursor) = log.reader(Seq(from), &PlaceCursor::new).unwrap();
+                let (mut reader, cursor) = log.reader(Seq(from), &PlaceCursor::begin).unwrap();
                 let expected = from_on(&book.entries, from);
                 let before = book.entries.len() - expected.len();
                 let end = book.entries[..before].last().map_or(0, super::entry_end);
@@ -40,7 +40,7 @@ fn what_is_written_is_read_from_every_transaction_on() {
 fn a_reader_follows_a_growing_log() {
     for seed in 0..20 {
         let mut book = Book::new(SMALL, seed);
-        let (mut reader, _) = book.log.reader(Seq(1), &PlaceCursor::new).unwrap();
+        let (mut reader, _) = book.log.reader(Seq(1), &PlaceCursor::begin).unwrap();
         let mut seen = Vec::new();
         for _ in 0..200 {
             book.add_any();
@@ -56,7 +56,7 @@ fn a_reader_follows_a_growing_log() {
 #[tokio::test]
 async fn a_waiting_reader_wakes_up_for_every_record() {
     let mut book = Book::new(SMALL, 3);
-    let (mut reader, _) = book.log.reader(Seq(1), &PlaceCursor::new).unwrap();
+    let (mut reader, _) = book.log.reader(Seq(1), &PlaceCursor::begin).unwrap();
     let reading = tokio::spawn(async move {
         let mut seqs = Vec::new();
         while seqs.len() < 300 {
@@ -77,7 +77,7 @@ async fn a_waiting_reader_wakes_up_for_every_record() {
 #[test]
 fn segments_of_idle_marks_only() {
     let mut book = Book::new(SMALL, 5);
-    let (mut reader, _) = book.log.reader(Seq(1), &PlaceCursor::new).unwrap();
+    let (mut reader, _) = book.log.reader(Seq(1), &PlaceCursor::begin).unwrap();
     let mut seen = Vec::new();
     for round in 0..300 {
         book.add(u64::from(round % 100 == 99), 10);

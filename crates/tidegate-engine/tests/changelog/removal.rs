@@ -16,7 +16,7 @@ fn what_follows_the_done_stays() {
         for done in 0..=book.seq {
             book.log.remove_up_to(Seq(done)).unwrap();
             assert!(book.log.first_seq().0 <= done + 1);
-            let (mut reader, cursor) = book.log.reader(Seq(done + 1), &PlaceCursor::new).unwrap();
+            let (mut reader, cursor) = book.log.reader(Seq(done + 1), &PlaceCursor::begin).unwrap();
             let rest: Vec<_> = book.entries.iter().filter(|entry| entry.seq.0 > done).cloned().collect();
             let first = rest.iter().position(|entry| !entry.idle).unwrap_or(rest.len());
             assert_eq!(read_all(&mut reader).unwrap(), rest[first..], "seed {seed}, done {done}");
@@ -34,7 +34,7 @@ fn what_follows_the_done_stays() {
 #[test]
 fn a_reader_ends_a_segment_that_was_removed() {
     let mut book = Book::new(SMALL, 2);
-    let (mut reader, _) = book.log.reader(Seq(1), &PlaceCursor::new).unwrap();
+    let (mut reader, _) = book.log.reader(Seq(1), &PlaceCursor::begin).unwrap();
     for _ in 0..3 {
         book.add(1, 100);
     }
@@ -61,6 +61,6 @@ fn a_missing_segment_is_noticed() {
     let files = book.files();
     std::fs::remove_file(&files[1]).unwrap();
     let (log, _, _) = super::reopen(book.folder.path(), SMALL, &book.entries).unwrap().unwrap();
-    let (mut reader, _) = log.reader(Seq(1), &PlaceCursor::new).unwrap();
+    let (mut reader, _) = log.reader(Seq(1), &PlaceCursor::begin).unwrap();
     assert_eq!(read_all(&mut reader).unwrap_err().code(), Code::ChangeLogDamaged);
 }

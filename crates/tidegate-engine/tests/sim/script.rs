@@ -20,10 +20,20 @@ pub(crate) fn table_number(name: &TableName) -> u8 {
 /// A row's change. Tables with a key say what the row was before and is then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
-    Set { table: u8, key: u64, before: Option<u64>, after: Option<u64> },
+    Set {
+        table: u8,
+        key: u64,
+        before: Option<u64>,
+        after: Option<u64>,
+    },
     /// A table without a key: so many rows of a value more or less.
-    Bag { value: u64, change: i64 },
-    Schema { version: u64 },
+    Bag {
+        value: u64,
+        change: i64,
+    },
+    Schema {
+        version: u64,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -120,8 +130,8 @@ impl Script {
 
     /// The transaction that has the number `seq` in a log that begins after `start`.
     pub(crate) fn nth_selected(&self, start: u64, seq: u64) -> u64 {
-        let ids = (start + 1..=self.txs.len() as u64).filter(|id| self.tx(*id).is_selected());
-        ids.skip(seq as usize - 1).next().expect("no such transaction")
+        let mut ids = (start + 1..=self.txs.len() as u64).filter(|id| self.tx(*id).is_selected());
+        ids.nth(seq as usize - 1).expect("no such transaction")
     }
 
     pub(crate) fn count_selected(&self, start: u64, end: u64) -> u64 {
@@ -139,7 +149,8 @@ fn change(random: &mut Random, rows: &Rows) -> Op {
     let (table, key) = if share < 35 { (PARENT, random.below(PARENTS)) } else { (CHILD, random.below(12)) };
     let before = rows.keyed.get(&(table, key)).copied();
     // Counted up, so that twice is not the same as once.
-    let after = if before.is_some() && random.percent(20) { None } else { Some(before.unwrap_or(key * 1000) + 1) };
+    let after =
+        if before.is_some() && random.percent(20) { None } else { Some(before.unwrap_or(key * 1000) + 1) };
     Op::Set { table, key, before, after }
 }
 

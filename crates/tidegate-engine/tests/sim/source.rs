@@ -5,8 +5,8 @@ use super::world::World;
 use crate::support::{Place, PlaceCursor, mark, position};
 use std::sync::Arc;
 use tidegate_model::{
-    Capture, CaptureSink, Chunk, Commit, Cursor, Definition, Fut, Position, Result, Selection, Source, Stage, Table,
-    TableReader,
+    Capture, CaptureSink, Chunk, Commit, Cursor, Definition, Fut, Position, Result, Selection, Source, Stage,
+    Table, TableReader,
 };
 use tokio::sync::watch;
 
@@ -18,6 +18,10 @@ const CHUNK_ROWS: usize = 2;
 impl Source for SimSource {
     fn check(&self) -> Fut<'_, ()> {
         Box::pin(self.0.step("source"))
+    }
+
+    fn lineage(&self) -> Fut<'_, String> {
+        Box::pin(async { Ok("simulated".to_owned()) })
     }
 
     fn identity(&self) -> Fut<'_, String> {
@@ -59,9 +63,16 @@ impl Source for SimSource {
             let place = Place::read(from)?;
             assert!(place.beyond.is_empty(), "the log is read from a place with gaps: {from}");
             assert!(place.upto <= self.0.committed(), "the log is read from beyond its end");
+            let kept = self.0.kept.lock().unwrap().unwrap_or(0);
+            assert!(place.upto >= kept, "the change log had {kept}, and the source is asked from {from} on");
             let committed = self.0.committed.subscribe();
-            Ok(Box::new(SimCapture { world: self.0.clone(), committed, place: place.upto, marked: place.upto, op: 0 })
-                as Box<dyn Capture>)
+            Ok(Box::new(SimCapture {
+                world: self.0.clone(),
+                committed,
+                place: place.upto,
+                marked: place.upto,
+                op: 0,
+            }) as Box<dyn Capture>)
         })
     }
 
@@ -71,12 +82,13 @@ impl Source for SimSource {
             let number = table_number(&table.name);
             let after = after.map(|key| u64::from_le_bytes(key.try_into().unwrap()));
             let snapshot = (number == BAG).then(|| self.0.committed());
-            Ok(Box::new(SimReader { world: self.0.clone(), table: number, after, snapshot }) as Box<dyn TableReader>)
+            Ok(Box::new(SimReader { world: self.0.clone(), table: number, after, snapshot })
+                as Box<dyn TableReader>)
         })
     }
 
     fn cursor(&self, from: &Position) -> Result<Box<dyn Cursor>> {
-        PlaceCursor::new(from)
+        PlaceCursor::begin(from)
     }
 }
 
@@ -133,8 +145,13 @@ struct SimCapture {
 impl Capture for SimCapture {
     fn next<'a>(&'a mut self, sink: &'a mut dyn CaptureSink) -> Fut<'a, ()> {
         Box::pin(async move {
+            // What was handed over before is published by now.
+            self.world.kept.lock().unwrap().iter_mut().for_each(|kept| *kept = self.marked.max(*kept));
             if self.op == 0 {
-                self.committed.wait_for(|committed| *committed > self.place).await.expect("the world goes on");
+                self.committed
+                    .wait_for(|committed| *committed > self.place)
+                    .await
+                    .expect("the world goes on");
             }
             self.world.step("capture").await?;
             while self.place < self.world.committed() {

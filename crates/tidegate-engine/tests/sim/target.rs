@@ -8,8 +8,8 @@ use crate::support::Place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tidegate_model::{
-    Code, ConflictKey, CopyProgress, Definition, Error, Footprint, FootprintReader, Fut, LaneCheckpoint, LinkState,
-    Loader, Mode, Phase, Result, Selection, Seq, SeqSet, Table, TableName, Target, Writer,
+    Code, ConflictKey, CopyProgress, Definition, Error, Footprint, FootprintReader, Fut, LaneCheckpoint,
+    LinkState, Loader, Mode, Phase, Result, Selection, Seq, SeqSet, Table, TableName, Target, Writer,
 };
 
 #[derive(Default)]
@@ -53,8 +53,13 @@ impl Db {
     /// Two connections must never want the same thing: a real database would let them wait in an order of its own.
     pub(crate) fn lock(&mut self, lane: u16, keys: &[ConflictKey]) {
         for (other, held) in &self.locks {
-            let meets = |key: &ConflictKey| held.iter().any(|held| held.hash == key.hash && !(held.shared && key.shared));
-            assert!(*other == lane || !keys.iter().any(meets), "lanes {lane} and {other} are at the same row");
+            let meets = |key: &ConflictKey| {
+                held.iter().any(|held| held.hash == key.hash && !(held.shared && key.shared))
+            };
+            assert!(
+                *other == lane || !keys.iter().any(meets),
+                "lanes {lane} and {other} are at the same row"
+            );
         }
         self.locks.entry(lane).or_default().extend_from_slice(keys);
     }
@@ -69,15 +74,23 @@ impl Db {
     ) -> Result<()> {
         let lane = usize::from(checkpoint.lane);
         if self.link().lanes[lane].version + 1 != checkpoint.version {
-            return Err(Error::new(Code::TargetBusy, format!("lane {lane}'s checkpoint is not where it was")));
+            return Err(Error::new(
+                Code::TargetBusy,
+                format!("lane {lane}'s checkpoint is not where it was"),
+            ));
         }
-        let Phase::CatchingUp { until } = self.link().phase else { panic!("nothing is applied while copying") };
+        let Phase::CatchingUp { until } = self.link().phase else {
+            panic!("nothing is applied while copying")
+        };
         let start = self.start();
         for (seq, ops) in transactions {
             let id = script.nth_selected(start, seq.0);
             assert_eq!(*ops, script.tx(id).ops, "transaction {seq} is not whole");
             assert!(self.applied.insert(seq.0), "transaction {seq} is applied a second time");
-            assert!(*seq > until || mode == Mode::Overlap, "transaction {seq} is of the overlap until {until}");
+            assert!(
+                *seq > until || mode == Mode::Overlap,
+                "transaction {seq} is of the overlap until {until}"
+            );
             ops.iter().for_each(|op| self.change(op, id, mode));
         }
         self.link().lanes[lane] = checkpoint.clone();
@@ -91,11 +104,15 @@ impl Db {
                 let touched = self.touched.insert((table, key), id).unwrap_or(0);
                 assert!(touched <= id, "row {table}/{key} is changed by {id} after {touched}");
                 let now = self.rows.keyed.get(&(table, key)).copied();
-                assert!(mode == Mode::Overlap || now == before, "row {table}/{key} is {now:?}, {id} expects {before:?}");
+                assert!(
+                    mode == Mode::Overlap || now == before,
+                    "row {table}/{key} is {now:?}, {id} expects {before:?}"
+                );
                 self.rows.put(table, key, after);
             }
             Op::Bag { value, change } => {
-                let snapshot = self.copy(&super::script::table_name(BAG)).and_then(|one| one.snapshot.clone());
+                let snapshot =
+                    self.copy(&super::script::table_name(BAG)).and_then(|one| one.snapshot.clone());
                 let snapshot = Place::read(&snapshot.expect("the copy has a snapshot")).unwrap();
                 if !snapshot.contains(id) {
                     self.rows.change_bag(value, change);
@@ -110,7 +127,11 @@ impl Db {
         let start = self.start();
         let place = Place::read(position).unwrap();
         assert!(place.beyond.is_empty(), "the checkpoint's position has a gap: {position}");
-        assert_eq!(script.count_selected(start, place.upto), low.0, "position {position} is not that of transaction {low}");
+        assert_eq!(
+            script.count_selected(start, place.upto),
+            low.0,
+            "position {position} is not that of transaction {low}"
+        );
         let lanes = &self.link().lanes;
         let low = lanes.iter().map(|lane| lane.low.seq.0).max().unwrap_or(0);
         let mut done = SeqSet::default();
@@ -160,7 +181,10 @@ impl Target for SimTarget {
 
     fn enter<'a>(&'a self, phase: Phase) -> Fut<'a, ()> {
         Box::pin(self.ask(move |db| {
-            assert!(db.link().copied.len() == 3 && db.link().copied.iter().all(|one| one.done), "not all is copied");
+            assert!(
+                db.link().copied.len() == 3 && db.link().copied.iter().all(|one| one.done),
+                "not all is copied"
+            );
             db.link().phase = phase;
             Ok(())
         }))
@@ -192,9 +216,10 @@ impl Target for SimTarget {
 
     fn loader<'a>(&'a self, table: &'a Table, _: &'a Selection) -> Fut<'a, Box<dyn Loader>> {
         Box::pin(async move {
-            self.0.step("loader").await?;
+            self.0.step("target").await?;
             let version = self.0.db().copies.get(&table.name).copied().unwrap_or(0);
-            Ok(Box::new(SimLoader::new(self.0.clone(), table_number(&table.name), version)) as Box<dyn Loader>)
+            Ok(Box::new(SimLoader::new(self.0.clone(), table_number(&table.name), version))
+                as Box<dyn Loader>)
         })
     }
 

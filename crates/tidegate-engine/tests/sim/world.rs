@@ -5,6 +5,7 @@ use super::target::Db;
 use crate::support::Random;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tidegate_model::{Code, Error, Result};
 use tokio::sync::watch;
@@ -20,6 +21,10 @@ pub(crate) struct Plan {
     pub(crate) fail_at: Option<u64>,
     /// So many steps of a hundred fail.
     pub(crate) fail_share: u64,
+    /// Of this actor's steps (and of those whose names begin so) every so many-th fails.
+    pub(crate) fail_every: Option<(&'static str, u64)>,
+    /// The task of the actor whose name begins so panics.
+    pub(crate) panic_of: Option<&'static str>,
     /// Whether steps take time, so that they come in another order.
     pub(crate) jitter: bool,
 }
@@ -36,7 +41,11 @@ pub(crate) struct World {
     pub(crate) script: Script,
     /// How many transactions the source has committed.
     pub(crate) committed: watch::Sender<u64>,
+    /// How many it commits at most for now.
+    limit: AtomicU64,
     pub(crate) signal: watch::Sender<Signal>,
+    /// What the change log surely holds, if that is to be watched: the source is never asked for it again.
+    pub(crate) kept: Mutex<Option<u64>>,
     db: Mutex<Db>,
     state: Mutex<State>,
 }
@@ -46,6 +55,10 @@ struct State {
     plan: Plan,
     run: u64,
     steps: u64,
+    /// Who was at the step that was to fail.
+    failed: Option<String>,
+    /// Steps of the actors that fail ever so often.
+    counted: u64,
     drawn: BTreeMap<String, u64>,
 }
 
@@ -54,11 +67,17 @@ impl World {
         let mut random = Random(seed);
         let script = Script::new(&mut random, count, schema_share);
         let committed = random.below(count as u64 / 2);
+        Self::with_script(seed, script, committed)
+    }
+
+    pub(crate) fn with_script(seed: u64, script: Script, committed: u64) -> Self {
         Self {
             seed,
+            limit: AtomicU64::new(script.txs.len() as u64),
             script,
             committed: watch::channel(committed).0,
             signal: watch::channel(Signal::None).0,
+            kept: Mutex::new(Some(0)),
             db: Mutex::default(),
             state: Mutex::default(),
         }
@@ -71,6 +90,10 @@ impl World {
         self.db().connections_are_gone();
     }
 
+    pub(crate) fn keep(&self, kept: Option<u64>) {
+        *self.kept.lock().unwrap() = kept;
+    }
+
     pub(crate) fn db(&self) -> std::sync::MutexGuard<'_, Db> {
         self.db.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -80,11 +103,15 @@ impl World {
     }
 
     pub(crate) fn is_all_committed(&self) -> bool {
-        self.committed() == self.script.txs.len() as u64
+        self.committed() == self.limit.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn limit(&self, count: u64) {
+        self.limit.store(count, Ordering::Relaxed);
     }
 
     pub(crate) fn advance(&self, by: u64) {
-        let all = self.script.txs.len() as u64;
+        let all = self.limit.load(Ordering::Relaxed);
         self.committed.send_if_modified(|count| {
             let before = *count;
             *count = (before + by).min(all);
@@ -106,21 +133,31 @@ impl World {
         self.draw(actor, 100) < share
     }
 
+    pub(crate) fn failed(&self) -> Option<String> {
+        self.state.lock().unwrap().failed.clone()
+    }
+
     pub(crate) fn steps(&self) -> u64 {
         self.state.lock().unwrap().steps
     }
 
     /// A place where something may go wrong: a message to a server, or its answer.
     pub(crate) async fn step(&self, actor: &str) -> Result<()> {
-        let (plan, step) = {
+        let (plan, step, is_turn) = {
             let mut state = self.state.lock().unwrap();
             state.steps += 1;
-            (state.plan, state.steps)
+            if state.plan.fail_at == Some(state.steps) {
+                state.failed = Some(actor.to_owned());
+            }
+            let every = state.plan.fail_every.filter(|(name, _)| actor.starts_with(name));
+            state.counted += u64::from(every.is_some());
+            (state.plan, state.steps, every.is_some_and(|(_, every)| state.counted.is_multiple_of(every)))
         };
         if plan.crash_at == Some(step) {
             self.signal.send_replace(Signal::Crash);
             std::future::pending::<()>().await;
         }
+        assert!(!plan.panic_of.is_some_and(|name| actor.starts_with(name)), "as planned");
         if plan.stop_at == Some(step) {
             self.signal.send_replace(Signal::Stop);
         }
@@ -130,7 +167,13 @@ impl World {
         if self.percent(actor, 30) {
             self.advance(1 + self.draw(actor, 3));
         }
-        let fails = plan.fail_at == Some(step) || (plan.fail_share > 0 && self.percent(actor, plan.fail_share));
-        if fails { Err(Error::new(Code::ConnectionLost, format!("{actor}: the connection is lost"))) } else { Ok(()) }
+        let fails = is_turn
+            || plan.fail_at == Some(step)
+            || (plan.fail_share > 0 && self.percent(actor, plan.fail_share));
+        if fails {
+            Err(Error::new(Code::ConnectionLost, format!("{actor}: the connection is lost")))
+        } else {
+            Ok(())
+        }
     }
 }

@@ -43,7 +43,12 @@ impl SimWriter {
 
     fn check_number(&self, transaction: &Transaction<'_>) {
         let id = self.world.script.nth_selected(self.world.db().start(), transaction.seq.0);
-        assert_eq!(*read_mark(transaction.mark).unwrap().end(), id, "the mark of transaction {}", transaction.seq);
+        assert_eq!(
+            *read_mark(transaction.mark).unwrap().end(),
+            id,
+            "the mark of transaction {}",
+            transaction.seq
+        );
     }
 
     async fn finish(&mut self) -> Result<()> {
@@ -54,18 +59,29 @@ impl SimWriter {
         self.world.step(&self.actor).await
     }
 
-    async fn write_alone(&mut self, transaction: Transaction<'_>, checkpoint: &LaneCheckpoint, mode: Mode) -> Result<u64> {
+    async fn write_alone(
+        &mut self,
+        transaction: Transaction<'_>,
+        checkpoint: &LaneCheckpoint,
+        mode: Mode,
+    ) -> Result<u64> {
         self.world.step(&self.actor).await?;
         self.check_number(&transaction);
         let ops = decode(transaction.data);
         let [Op::Schema { version }] = ops[..] else { panic!("{ops:?} is no schema change") };
         if mode == Mode::Overlap {
-            return Err(Error::new(Code::SchemaChangedWhileCopying, format!("transaction {}", transaction.seq)));
+            return Err(Error::new(
+                Code::SchemaChangedWhileCopying,
+                format!("transaction {}", transaction.seq),
+            ));
         }
         {
             let mut db = self.world.db();
             assert!(db.locks.values().all(Vec::is_empty), "somebody writes beside a schema change");
-            assert!(db.applied.iter().copied().eq(1..transaction.seq.0), "everything before is done, nothing after");
+            assert!(
+                db.applied.iter().copied().eq(1..transaction.seq.0),
+                "everything before is done, nothing after"
+            );
             if db.journal != Some(transaction.seq) {
                 assert_eq!(db.rows.version + 1, version, "the schema is changed a second time");
                 (db.journal, db.rows.version) = (Some(transaction.seq), version);

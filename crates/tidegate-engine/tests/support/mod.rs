@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tidegate_model::{Code, Cursor, Error, Position, Result};
 
-/// A folder of one test, removed at its end.
+/// A folder of one test, removed at its end. In memory where that is possible: a change log syncs often.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("tidegate-engine-{}-{count}", std::process::id()));
+        let memory = PathBuf::from("/dev/shm");
+        let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        let path = parent.join(format!("tidegate-engine-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -100,7 +102,9 @@ pub(crate) fn mark(first: u64, last: u64) -> [u8; 8] {
 
 pub(crate) fn read_mark(mark: &[u8]) -> Result<std::ops::RangeInclusive<u64>> {
     let bytes: [u8; 8] = mark.try_into().map_err(|_| Error::new(Code::Internal, "a mark has eight bytes"))?;
-    let at = |from: usize| u64::from(u32::from_le_bytes([bytes[from], bytes[from + 1], bytes[from + 2], bytes[from + 3]]));
+    let at = |from: usize| {
+        u64::from(u32::from_le_bytes([bytes[from], bytes[from + 1], bytes[from + 2], bytes[from + 3]]))
+    };
     Ok(at(0)..=at(4))
 }
 
@@ -108,7 +112,7 @@ pub(crate) fn read_mark(mark: &[u8]) -> Result<std::ops::RangeInclusive<u64>> {
 pub(crate) struct PlaceCursor(Place);
 
 impl PlaceCursor {
-    pub(crate) fn new(position: &Position) -> Result<Box<dyn Cursor>> {
+    pub(crate) fn begin(position: &Position) -> Result<Box<dyn Cursor>> {
         Ok(Box::new(Self(Place::read(position)?)))
     }
 }

@@ -9,7 +9,7 @@
 use std::io::Write;
 
 use super::bytes::{be, le};
-use super::charset::{BINARY, charset_of_collation};
+use super::charset::{BINARY, charset_of_collation, introducer};
 use super::table_map::{Column, Kind};
 use super::temporal::{self, Moment};
 use super::{Malformed, column_zip, decimal, json};
@@ -162,7 +162,7 @@ fn moment(out: &mut Vec<u8>, m: Moment, push: impl Fn(&Moment, &mut Vec<u8>)) ->
 /// Without a known character set the bytes go as `_binary`, which a character column takes unconverted.
 fn string(out: &mut Vec<u8>, charset: Option<u32>, value: &[u8], zeros: usize, style: Style) {
     let charset = charset.and_then(charset_of_collation);
-    let (name, quotable) = charset.map_or(("binary", true), |c| (c.name, c.quotable));
+    let (name, quotable) = charset.map_or(("binary", true), |c| (introducer(c.name), c.quotable));
     out.push(b'_');
     out.extend_from_slice(name.as_bytes());
     if style == Style::Hex || !quotable {

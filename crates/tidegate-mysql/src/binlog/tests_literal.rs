@@ -98,13 +98,13 @@ fn strings() {
     assert_eq!(plain(varchar, b"a'b"), r"_binary'a\'b'");
     assert_eq!(chars(varchar, 999, b"x"), "_binary'x'", "an unknown collation");
     assert_eq!(chars(varchar, 28, &[0x81, 0x5C]), "_gbk x'815c'");
-    assert_eq!(chars(Kind::Blob { length_bytes: 2 }, 35, &[0, 0x27]), "_ucs2 x'0027'");
+    assert_eq!(chars(Kind::Blob { length_bytes: 2 }, 35, &[0, 0x27]), "_utf16 x'0027'");
     assert_eq!(chars(Kind::Char { max_len: 4 }, 63, b"a"), r"_binary'a\0\0\0'");
     assert_eq!(chars(Kind::Char { max_len: 2 }, 63, b"abc"), "_binary'abc'");
     assert_eq!(chars(Kind::Char { max_len: 4 }, 8, b"a"), "_latin1'a'");
     assert_eq!(plain(Kind::Vector { length_bytes: 4 }, b"1234"), "_binary'1234'");
     assert_eq!(plain(Kind::Geometry { length_bytes: 4 }, b"\0\0\0\0"), r"_binary'\0\0\0\0'");
-    assert_eq!(chars(Kind::BlobCompressed { length_bytes: 4 }, 33, b"\0hi"), "_utf8mb3'hi'");
+    assert_eq!(chars(Kind::BlobCompressed { length_bytes: 4 }, 33, b"\0hi"), "_utf8mb4'hi'");
     let column = Column { charset: Some(63), ..Column::new(Kind::Char { max_len: 3 }) };
     assert_eq!(text(&column, b"\xFFa", Style::Hex), "_binary x'ff6100'");
 }

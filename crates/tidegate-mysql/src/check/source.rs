@@ -153,7 +153,7 @@ fn need_table(name: &TableName, missing: &mut Missing<'_>) {
 }
 
 /// The text of somebody else's routines has a right of its own.
-fn need_routines(server: Server, missing: &mut Missing<'_>) {
+pub(super) fn need_routines(server: Server, missing: &mut Missing<'_>) {
     if server.is_mysql_from((8, 0, 20)) {
         missing.need_one(&[("SELECT", Scope::Server)], ("SHOW_ROUTINE", Scope::Server));
     } else {

@@ -2,7 +2,7 @@
 //! rows of a table without a key.
 
 use crate::compare::assert_same;
-use crate::link::Link;
+use crate::link::{Link, copy_with_insert};
 use crate::servers::{Pair, sql};
 use tidegate_sandbox::Flavour::{self, Mariadb, Mysql};
 
@@ -81,6 +81,7 @@ fn run(flavour: Flavour) {
     sql(&pair.source, &script(&|name| fill(name, &seed, true) + &change(name)));
     link.catch_up();
     assert_same(&pair, &database, "changed");
+    copy_with_insert(&pair, &database);
 }
 
 #[test]

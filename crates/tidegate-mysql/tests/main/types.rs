@@ -7,7 +7,7 @@
 //! has no form for them, so they arrive as the numbers and strings that the text says, and a DECIMAL such as 1.50 as 1.5.
 
 use crate::compare::assert_same;
-use crate::link::Link;
+use crate::link::{Link, copy_with_insert};
 use crate::servers::{Pair, sql};
 use tidegate_sandbox::Flavour::{self, Mariadb, Mysql};
 
@@ -417,12 +417,7 @@ fn run(pair: &Pair, database: &str, families: &[Family]) {
     running.wait();
     assert_same(pair, database, "logged with less metadata and compressed");
     running.finish();
-
-    // What a target without LOAD DATA gets.
-    sql(&pair.target, &format!("DROP DATABASE {database}; SET GLOBAL local_infile = OFF"));
-    Link::new(pair, &format!("{}-2", database.replace('_', "-")), &[&format!("{database}.*")]).catch_up();
-    sql(&pair.target, "SET GLOBAL local_infile = ON");
-    assert_same(pair, database, "copied with INSERT");
+    copy_with_insert(pair, database);
 }
 
 #[test]

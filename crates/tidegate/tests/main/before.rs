@@ -2,7 +2,7 @@
 
 use crate::link::Link;
 use crate::program::{CANARY, NOWHERE};
-use crate::servers::{Pair, make, sql};
+use crate::servers::{PASSWORD, Pair, make, sql};
 use tidegate_sandbox::Flavour;
 
 #[test]
@@ -10,7 +10,7 @@ fn a_link_between_mysql_servers_begins_when_all_is_right() {
     let pair = Pair::start(Flavour::Mysql);
     make(&pair.source(), "shop");
     let link = Link::new(&pair, "shop");
-    addresses(&link);
+    addresses(&pair, &link);
     accounts(&link);
     objects(&pair, &link);
     settings(&pair, &link);
@@ -33,7 +33,7 @@ fn a_link_between_mariadb_servers_begins_when_all_is_right() {
 }
 
 /// Nobody is there, or not whom the URL names.
-fn addresses(link: &Link<'_>) {
+fn addresses(pair: &Pair, link: &Link<'_>) {
     let unknown = "mysql://repl@no-such-host.invalid:3306/";
     for (url, code, says, advises) in [
         (NOWHERE, "TG-2001", "127.0.0.1:1: ", "check host, port, firewall"),
@@ -41,29 +41,27 @@ fn addresses(link: &Link<'_>) {
         ("mysql://repl@127.0.0.1/shop", "TG-1001", "names a database ('shop')", "--include 'database.*'"),
         ("postgres://repl@127.0.0.1/", "TG-1002", "'postgres'", "mysql://"),
     ] {
-        let source = Link { source: url.to_owned(), ..link.with(&["--retry-for", "0s"]) };
-        source.refuses(code).says("source: ").says(says).advises(advises);
-        let target = Link { target: url.to_owned(), ..link.with(&["--retry-for", "0s"]) };
-        target.refuses(code).says("target: ").says(says).advises(advises);
+        let link = link.with(&["--retry-for", "0s"]);
+        link.from(url).refuses(code).says("source: ").says(says).advises(advises);
+        link.to(url).refuses(code).says("target: ").says(says).advises(advises);
     }
     // The server has a certificate of its own, which no authority knows.
-    let strict = Link { source: format!("{}?ssl-mode=verify-full", link.source), ..link.clone() };
-    strict.refuses("TG-2005").says("source: ").advises("ssl-ca");
+    for (options, says) in [
+        ("ssl-mode=verify-full", "invalid peer certificate"),
+        ("ssl-mode=verify-ca&ssl-ca=/no/such/file", "/no/such/file cannot be read"),
+    ] {
+        let strict = format!("mysql://repl@127.0.0.1:{}/?{options}", pair.source().port());
+        link.from(&strict).refuses("TG-2005").says("source: ").says(says).advises("ssl-ca");
+    }
 }
 
 fn accounts(link: &Link<'_>) {
-    let right = link.passwords[0].clone();
-    let wrong = Some(format!("wrong-{CANARY}"));
-    for (side, passwords) in [("source", [wrong.clone(), right.clone()]), ("target", [right.clone(), wrong])]
-    {
-        let refused = Link { passwords, ..link.clone() };
-        refused
-            .refuses("TG-2002")
-            .says(&format!("{side}: "))
-            .says("'repl'@")
-            .advises("check user name and password");
+    let wrong = format!("wrong-{CANARY}");
+    for (side, passwords) in [("source", [&wrong, PASSWORD]), ("target", [PASSWORD, &wrong])] {
+        let fault = link.knowing(passwords.map(Some)).refuses("TG-2002");
+        fault.says(&format!("{side}: ")).says("'repl'@").advises("check user name and password");
     }
-    let none = Link { passwords: [right, None], ..link.clone() };
+    let none = link.knowing([Some(PASSWORD), None]);
     none.refuses("TG-2002").says("target: ").advises("TIDEGATE_TARGET_PASSWORD");
 }
 
@@ -83,7 +81,7 @@ fn objects(pair: &Pair, link: &Link<'_>) {
     }
     // One server under two names is still one.
     let port = pair.source().port();
-    let same = Link { target: format!("mysql://repl@localhost:{port}/"), ..link.named("same") };
+    let same = link.named("same").to(&format!("mysql://repl@localhost:{port}/"));
     same.refuses("TG-2008").says(&format!("127.0.0.1:{port}")).advises("--rename");
     let renamed = same.of(&["--include", "shop.*", "--rename", "shop.*=store.*"]);
     renamed.catches_up();

@@ -22,11 +22,11 @@ pub(crate) struct Link<'a> {
     home: Rc<Scratch>,
     /// What it takes part of, and what it is called.
     database: String,
-    pub(crate) name: String,
-    pub(crate) source: String,
-    pub(crate) target: String,
+    name: String,
+    source: String,
+    target: String,
     /// Passwords of the source's and the target's account.
-    pub(crate) passwords: [Option<String>; 2],
+    passwords: [Option<String>; 2],
     objects: Vec<String>,
     args: Vec<String>,
 }
@@ -59,6 +59,21 @@ impl<'a> Link<'a> {
     /// The same with other objects.
     pub(crate) fn of(&self, objects: &[&str]) -> Self {
         Self { objects: objects.iter().map(|object| (*object).to_owned()).collect(), ..self.clone() }
+    }
+
+    /// The same from another URL.
+    pub(crate) fn from(&self, source: &str) -> Self {
+        Self { source: source.to_owned(), ..self.clone() }
+    }
+
+    /// The same to another URL.
+    pub(crate) fn to(&self, target: &str) -> Self {
+        Self { target: target.to_owned(), ..self.clone() }
+    }
+
+    /// The same with other passwords of the source's and the target's account.
+    pub(crate) fn knowing(&self, passwords: [Option<&str>; 2]) -> Self {
+        Self { passwords: passwords.map(|password| password.map(str::to_owned)), ..self.clone() }
     }
 
     pub(crate) fn named(&self, name: &str) -> Self {
@@ -125,30 +140,21 @@ impl<'a> Link<'a> {
         assert_no_canary(&self.home.0);
     }
 
-    /// Ends with an error; the source is as it was.
-    #[track_caller]
-    pub(crate) fn fails(&self, code: &str) -> Fault {
-        let before = self.rows(&self.pair.source());
-        let fault = self.run().fault(code);
-        assert_eq!(self.rows(&self.pair.source()), before, "{fault}");
-        fault
-    }
-
     /// Ends with an error, and nothing has happened on either side.
     #[track_caller]
     pub(crate) fn refuses(&self, code: &str) -> Fault {
-        let before = self.rows(&self.pair.target());
-        let fault = self.fails(code);
-        assert_eq!(self.rows(&self.pair.target()), before, "{fault}");
+        let before = self.sides();
+        let fault = self.run().fault(code);
+        assert_eq!(self.sides(), before, "{fault}");
         fault
     }
 
-    /// What a server has of the link's table.
-    fn rows(&self, server: &Server) -> String {
+    /// What the source and the target hold of its table.
+    pub(crate) fn sides(&self) -> [String; 2] {
         let name = &self.database;
-        let tables =
-            format!("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{name}'");
-        sql(server, &format!("SHOW DATABASES LIKE '{name}'; {tables}; CHECKSUM TABLE {name}.t"))
+        let tables = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA";
+        let held = format!("SHOW DATABASES LIKE '{name}'; {tables} = '{name}'; CHECKSUM TABLE {name}.t");
+        [sql(&self.pair.source(), &held), sql(&self.pair.target(), &held)]
     }
 
     /// What the manual says about beginning anew, word by word.

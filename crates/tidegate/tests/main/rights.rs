@@ -67,9 +67,10 @@ fn only(server: &Server, rights: &[Right]) {
 
 /// Takes each right away; the error names it and no other, and the remedy gives it back.
 fn each(server: &Server, link: &Link<'_>, rights: &[Right], side: &str) {
+    let before = link.sides();
     for (right, scope) in rights {
         sql(server, &format!("REVOKE {right} ON {scope} FROM repl@'%'"));
-        let fault = link.refuses("TG-2003");
+        let fault = link.run().fault("TG-2003");
         fault.says(&format!("{side}: "));
         assert!(
             fault.error.ends_with(&format!("the account 'repl'@'%' lacks {right} on {scope}")),
@@ -78,6 +79,7 @@ fn each(server: &Server, link: &Link<'_>, rights: &[Right], side: &str) {
         assert_eq!(fault.fix, format!("GRANT {right} ON {scope} TO 'repl'@'%'"));
         sql(server, &fault.fix);
     }
+    assert_eq!(link.sides(), before);
 }
 
 /// What else a server wants when others' programs are made on it, it says itself: each remedy brings it further.
