@@ -1,7 +1,7 @@
 //! What a link does in single situations, between a source and a target in memory.
 
-use crate::sim::script::{CHILD, Op, Script, Tx};
-use crate::sim::{Ended, Plan, World, assert_equal, block_on, ends, finish, live, options, run};
+use crate::sim::script::{CHILD, Op, PARENTS, Script, Tx};
+use crate::sim::{Ended, Plan, World, assert_equal, block_on, ends, finish, options, run};
 use crate::support::{Folder, Place};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,8 @@ fn run_and_stop(world: &Arc<World>, options: Options, plan: Plan) -> (Result<Out
     let (source, target) = ends(world);
     world.begin_run(plan);
     block_on(async {
-        live(world);
+        let life = world.clone();
+        tokio::spawn(async move { life.live().await });
         let stop = CancellationToken::new();
         let running = tokio::spawn(link::run(source, target, options, Arc::default(), stop.clone()));
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -23,6 +24,13 @@ fn run_and_stop(world: &Arc<World>, options: Options, plan: Plan) -> (Result<Out
         stop.cancel();
         (running.await.unwrap(), asked.elapsed())
     })
+}
+
+/// Transactions that have nothing to do with each other.
+fn one_row_each(count: u64) -> Script {
+    let row = |id: u64| Op::Set { table: CHILD, key: id * PARENTS, before: None, after: Some(id) };
+    let txs = (1..=count).map(|id| Tx { ops: vec![row(id)], padding: 0 }).collect();
+    Script { txs }
 }
 
 fn outage(of: &'static str) -> Plan {
@@ -59,7 +67,7 @@ fn a_panic_anywhere_ends_the_link() {
 /// A lane that tries again and again does not keep the others' error back.
 #[test]
 fn one_lane_fails_while_another_waits() {
-    let world = Arc::new(World::new(1, 40, 0));
+    let world = Arc::new(World::with_script(1, one_row_each(40), 20));
     let folder = Folder::new();
     world.limit(30);
     finish_at(&world, &folder, 30);
@@ -67,7 +75,8 @@ fn one_lane_fails_while_another_waits() {
     let (source, target) = ends(&world);
     world.begin_run(Plan { panic_of: Some("lane 1"), ..outage("lane 0") });
     block_on(async {
-        live(&world);
+        let life = world.clone();
+        tokio::spawn(async move { life.live().await });
         let began = tokio::time::Instant::now();
         let link =
             link::run(source, target, options(folder.path()), Arc::default(), CancellationToken::new());
@@ -100,9 +109,7 @@ fn finish_at(world: &Arc<World>, folder: &Folder, count: u64) {
 /// The window is about one outage, not about the sum of all that happens in a long copy.
 #[test]
 fn a_copy_survives_many_short_outages() {
-    let ops = |id: u64| vec![Op::Set { table: CHILD, key: id, before: None, after: Some(id) }];
-    let txs = (1..=60).map(|id| Tx { ops: ops(id), padding: 0 }).collect();
-    let world = Arc::new(World::with_script(1, Script { txs }, 60));
+    let world = Arc::new(World::with_script(1, one_row_each(60), 60));
     let folder = Folder::new();
     let options =
         Options { retry_window: Duration::from_millis(200), copy_workers: 1, ..options(folder.path()) };
@@ -144,15 +151,15 @@ fn a_small_log_makes_room_while_it_is_applied() {
 /// A schema change during the overlap: the copy begins anew by itself, with a log of its own.
 #[test]
 fn a_schema_change_while_copying_begins_the_copy_anew() {
-    let row = |id: u64| Op::Set { table: CHILD, key: id, before: None, after: Some(id) };
-    let mut txs: Vec<_> = (1..=30).map(|id| Tx { ops: vec![row(id)], padding: 0 }).collect();
-    txs[14].ops = vec![Op::Schema { version: 1 }];
-    let world = Arc::new(World::with_script(5, Script { txs }, 10));
+    let mut script = one_row_each(30);
+    script.txs[14].ops = vec![Op::Schema { version: 1 }];
+    let world = Arc::new(World::with_script(5, script, 10));
     let folder = Folder::new();
     let (source, target) = ends(&world);
     world.begin_run(Plan::default());
     block_on(async {
-        live(&world);
+        let life = world.clone();
+        tokio::spawn(async move { life.live().await });
         let progress = Arc::new(Progress::new());
         let ended =
             link::run(source, target, options(folder.path()), progress.clone(), CancellationToken::new())
@@ -197,7 +204,8 @@ fn two_processes_at_one_link_lose_nothing() {
         world.keep(None);
         world.begin_run(Plan { jitter: true, ..Plan::default() });
         let changed = block_on(async {
-            live(&world);
+            let life = world.clone();
+            tokio::spawn(async move { life.live().await });
             let links = folders.each_ref().map(|folder| {
                 let (source, target) = ends(&world);
                 let options = Options { lanes: 1, ..options(folder.path()) };

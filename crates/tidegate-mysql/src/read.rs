@@ -12,9 +12,11 @@ use mysql_async::{Conn, Value};
 use tidegate_model::{Chunk, Code, Error, Fut, Position, Result, TableReader};
 use tokio::sync::mpsc;
 
-/// A chunk ends at the first of these.
+/// A chunk is to end at the first of these.
 const CHUNK_BYTES: usize = 4 << 20;
 const CHUNK_ROWS: u64 = 20_000;
+/// Where rows turn out to be larger than those before them, the answer is cut off at this.
+const CHUNK_BYTES_MAX: usize = 2 * CHUNK_BYTES;
 
 /// The columns that a copy carries, in the table's order.
 pub(crate) fn written_columns(table: &TableInfo) -> impl Iterator<Item = &ColumnInfo> {
@@ -34,6 +36,7 @@ fn expression(column: &ColumnInfo) -> String {
 }
 
 pub(crate) struct KeyedReader {
+    endpoint: Endpoint,
     conn: Conn,
     /// `SELECT … FROM …` without its end.
     select: String,
@@ -81,6 +84,7 @@ impl KeyedReader {
         let order = key_columns.iter().map(|column| order_term(column)).collect::<Vec<_>>().join(", ");
         let row_bytes = (table.bytes_estimated / table.rows_estimated.max(1)).clamp(16, 1 << 20);
         Ok(Self {
+            endpoint: endpoint.clone(),
             conn,
             select: select(table, &expressions),
             order,
@@ -112,8 +116,10 @@ impl KeyedReader {
 
     async fn read_chunk(&mut self, chunk: &mut Chunk) -> Result<bool> {
         let question = self.question();
+        let id = self.conn.id();
         let mut result = self.conn.query_iter(question).await.map_err(understand)?;
         let mut last: Option<Vec<Value>> = None;
+        let mut cut = false;
         while let Some(row) = result.next().await.map_err(understand)? {
             let mut values = row.unwrap();
             let key = values.split_off(self.columns);
@@ -122,14 +128,23 @@ impl KeyedReader {
             }
             chunk.rows += 1;
             last = Some(key);
+            cut = chunk.bytes.len() >= CHUNK_BYTES_MAX && chunk.rows < self.rows_per_question;
+            if cut {
+                break;
+            }
         }
-        drop(result);
+        if cut {
+            interrupt(&self.endpoint, id).await?;
+            // It ends with an error now, or as it would have; a second one may meet the statement that follows.
+            let _ = result.drop_result().await;
+            let _ = self.conn.query_drop("DO 0").await;
+        }
         if let Some(key) = last {
             let cells = key.into_iter().map(bytes_of).collect::<Result<Vec<_>>>()?;
             chunk.last_key = encode_key(&cells);
             self.after = Some(cells);
         }
-        let more = chunk.rows == self.rows_per_question;
+        let more = cut || chunk.rows == self.rows_per_question;
         self.adapt(chunk);
         Ok(more)
     }
@@ -175,10 +190,14 @@ impl SnapshotReader {
         let expressions: Vec<String> = written_columns(table).map(expression).collect();
         let question = select(table, &expressions);
         let (sender, chunks) = mpsc::channel(1);
+        let (id, endpoint) = (conn.id(), endpoint.clone());
         tokio::spawn(async move {
-            if let Err(error) = stream_chunks(conn, question, &sender).await {
+            match stream_chunks(conn, question, &sender).await {
+                Ok(true) => {}
+                // The driver would read the rest of the answer; if this fails, it does.
+                Ok(false) => drop(interrupt(&endpoint, id).await),
                 // Nobody waits for it if the receiver is gone.
-                let _ = sender.send(Err(error)).await;
+                Err(error) => drop(sender.send(Err(error)).await),
             }
         });
         Ok(Self { snapshot, chunks })
@@ -194,8 +213,8 @@ impl SnapshotReader {
     }
 }
 
-/// Sends the answer in chunks; ends early when nobody takes them any more.
-async fn stream_chunks(mut conn: Conn, question: String, sender: &mpsc::Sender<Result<Chunk>>) -> Result<()> {
+/// Sends the answer in chunks; answers `false` if it ended early because nobody takes them any more.
+async fn stream_chunks(mut conn: Conn, question: String, sender: &mpsc::Sender<Result<Chunk>>) -> Result<bool> {
     let mut result = conn.query_iter(question).await.map_err(understand)?;
     let mut chunk = Chunk::default();
     while let Some(row) = result.next().await.map_err(understand)? {
@@ -205,13 +224,13 @@ async fn stream_chunks(mut conn: Conn, question: String, sender: &mpsc::Sender<R
         chunk.rows += 1;
         if chunk.rows == CHUNK_ROWS || chunk.bytes.len() >= CHUNK_BYTES {
             if sender.send(Ok(std::mem::take(&mut chunk))).await.is_err() {
-                return Ok(());
+                return Ok(false);
             }
         }
     }
     // The last chunk may be empty; the receiver does not mind.
     let _ = sender.send(Ok(chunk)).await;
-    Ok(())
+    Ok(true)
 }
 
 impl TableReader for SnapshotReader {
@@ -221,6 +240,16 @@ impl TableReader for SnapshotReader {
 
     fn snapshot(&self) -> Option<Position> {
         Some(self.snapshot.clone())
+    }
+}
+
+/// Ends the answer that a connection is sending.
+async fn interrupt(endpoint: &Endpoint, connection: u32) -> Result<()> {
+    let mut conn = endpoint.connect(&[]).await?;
+    match conn.query_drop(format!("KILL QUERY {connection}")).await {
+        // It is gone already.
+        Ok(()) | Err(mysql_async::Error::Server(_)) => Ok(()),
+        Err(error) => Err(understand(error)),
     }
 }
 

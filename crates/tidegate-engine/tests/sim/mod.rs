@@ -58,17 +58,6 @@ pub(crate) fn ends(world: &Arc<World>) -> (Arc<dyn Source>, Arc<dyn Target>) {
     (Arc::new(SimSource(world.clone())), Arc::new(SimTarget(world.clone())))
 }
 
-/// The source goes on by itself.
-pub(crate) fn live(world: &Arc<World>) {
-    let world = world.clone();
-    tokio::spawn(async move {
-        while !world.is_all_committed() {
-            tokio::time::sleep(Duration::from_millis(7)).await;
-            world.advance(1);
-        }
-    });
-}
-
 /// One run of the link: until it ends, or until the plan has it crash; then nothing is left of it but the target's rows
 /// and the files.
 pub(crate) fn run(world: &Arc<World>, options: Options, plan: Plan) -> Ended {
@@ -76,7 +65,8 @@ pub(crate) fn run(world: &Arc<World>, options: Options, plan: Plan) -> Ended {
     world.begin_run(plan);
     block_on(async {
         let stop = CancellationToken::new();
-        live(world);
+        let life = world.clone();
+        tokio::spawn(async move { life.live().await });
         let (mut signal, stopping) = (world.signal.subscribe(), stop.clone());
         tokio::spawn(async move {
             if signal.wait_for(|signal| *signal == Signal::Stop).await.is_ok() {
@@ -127,7 +117,7 @@ pub(crate) fn assert_equal(world: &World) {
 pub(crate) fn finish(world: &Arc<World>, folder: &Path) {
     for _ in 0..20 {
         match run(world, options(folder), Plan::default()) {
-            Ended::Itself(Ok(Outcome::CaughtUp)) if world.is_all_committed() => return assert_equal(world),
+            Ended::Itself(Ok(Outcome::CaughtUp)) if world.is_done() => return assert_equal(world),
             Ended::Itself(Ok(_)) => {}
             Ended::Itself(Err(error)) if error.code() == Code::SchemaChangedWhileCopying => {
                 world.db().reset()
@@ -139,7 +129,8 @@ pub(crate) fn finish(world: &Arc<World>, folder: &Path) {
 }
 
 fn simulate(seed: u64) {
-    let world = Arc::new(World::new(seed, 70, 3));
+    let world = Arc::new(World::new(seed, 100, 3));
+    world.limit(40);
     let folder = Folder::new();
     let mut log_bytes_max = if world.draw("options", 3) == 0 { 20_000 } else { 1 << 20 };
     for attempt in 0.. {
@@ -158,8 +149,8 @@ fn simulate(seed: u64) {
         let lanes = 1 + world.draw("plan", 4) as u16;
         let options = Options { lanes, log_bytes_max, ..options(folder.path()) };
         match run(&world, options, plan) {
-            Ended::Itself(Ok(Outcome::CaughtUp)) if world.is_all_committed() => break,
-            Ended::Itself(Ok(_)) => {}
+            Ended::Itself(Ok(Outcome::CaughtUp)) if world.is_done() => break,
+            Ended::Itself(Ok(_)) => world.limit(100),
             Ended::Itself(Err(error)) if error.retry() == Retry::Auto => {}
             Ended::Itself(Err(error)) if error.code() == Code::SchemaChangedWhileCopying => {
                 world.db().reset()

@@ -53,6 +53,9 @@ impl Source for SimSource {
     fn position(&self) -> Fut<'_, Position> {
         Box::pin(async move {
             self.0.step("source").await?;
+            if self.0.is_streaming() && self.0.percent("source", 80) {
+                self.0.settled().await;
+            }
             Ok(position(self.0.committed()))
         })
     }

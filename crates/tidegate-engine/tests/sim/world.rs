@@ -5,9 +5,8 @@ use super::target::Db;
 use crate::support::Random;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tidegate_model::{Code, Error, Result};
+use tidegate_model::{Code, Error, Phase, Result};
 use tokio::sync::watch;
 
 /// What is to go wrong in one run.
@@ -42,7 +41,7 @@ pub(crate) struct World {
     /// How many transactions the source has committed.
     pub(crate) committed: watch::Sender<u64>,
     /// How many it commits at most for now.
-    limit: AtomicU64,
+    limit: watch::Sender<u64>,
     pub(crate) signal: watch::Sender<Signal>,
     /// What the change log surely holds, if that is to be watched: the source is never asked for it again.
     pub(crate) kept: Mutex<Option<u64>>,
@@ -73,7 +72,7 @@ impl World {
     pub(crate) fn with_script(seed: u64, script: Script, committed: u64) -> Self {
         Self {
             seed,
-            limit: AtomicU64::new(script.txs.len() as u64),
+            limit: watch::channel(script.txs.len() as u64).0,
             script,
             committed: watch::channel(committed).0,
             signal: watch::channel(Signal::None).0,
@@ -102,19 +101,44 @@ impl World {
         *self.committed.borrow()
     }
 
-    pub(crate) fn is_all_committed(&self) -> bool {
-        self.committed() == self.limit.load(Ordering::Relaxed)
+    /// Whether the source has committed everything, and the target has it all.
+    pub(crate) fn is_done(&self) -> bool {
+        let all = self.script.txs.len() as u64;
+        let db = self.db();
+        let selected = db.link.as_ref().map(|_| self.script.count_selected(db.start(), all));
+        self.committed() == all && selected == Some(db.applied.len() as u64)
     }
 
     pub(crate) fn limit(&self, count: u64) {
-        self.limit.store(count, Ordering::Relaxed);
+        self.limit.send_replace(count);
+    }
+
+    /// Whether the copy is done.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.db().link.as_ref().is_some_and(|link| link.phase != Phase::Copying)
+    }
+
+    /// Waits until the source has committed what it will.
+    pub(crate) async fn settled(&self) {
+        let mut committed = self.committed.subscribe();
+        committed.wait_for(|committed| *committed >= *self.limit.borrow()).await.expect("the world goes on");
+    }
+
+    /// The source goes on by itself.
+    pub(crate) async fn live(&self) {
+        let mut limit = self.limit.subscribe();
+        loop {
+            limit.wait_for(|limit| self.committed() < *limit).await.expect("the world goes on");
+            tokio::time::sleep(Duration::from_millis(7)).await;
+            self.advance(1);
+        }
     }
 
     pub(crate) fn advance(&self, by: u64) {
-        let all = self.limit.load(Ordering::Relaxed);
+        let all = *self.limit.borrow();
         self.committed.send_if_modified(|count| {
             let before = *count;
-            *count = (before + by).min(all);
+            *count = (before + by).min(all).max(before);
             *count != before
         });
     }
@@ -161,7 +185,8 @@ impl World {
         if plan.stop_at == Some(step) {
             self.signal.send_replace(Signal::Stop);
         }
-        if plan.jitter && self.percent(actor, 40) {
+        let slow = if actor.starts_with("lane") { 90 } else { 40 };
+        if plan.jitter && self.percent(actor, slow) {
             tokio::time::sleep(Duration::from_millis(self.draw(actor, 30))).await;
         }
         if self.percent(actor, 30) {

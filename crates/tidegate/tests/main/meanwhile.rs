@@ -1,7 +1,7 @@
 //! What passes by itself: connections that are cut and servers that restart while a link streams.
 
 use crate::link::{Link, Running};
-use crate::servers::{Pair, Session, answer, make, sql};
+use crate::servers::{Pair, Session, ask_until, make, sql};
 use tidegate_sandbox::Flavour;
 
 #[test]
@@ -43,7 +43,7 @@ fn writer_killed(pair: &Pair, running: &mut Running) {
     );
     let waiting =
         "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'repl' AND INFO LIKE '%`steady`.`t`%'";
-    let id = answer(&pair.target(), waiting);
+    let id = ask_until(&pair.target(), waiting, |id| !id.is_empty());
     assert_eq!(id.lines().count(), 1, "one transaction, one writer: {id}");
     sql(&pair.target(), &format!("KILL {id}"));
     root.run("ROLLBACK");
@@ -55,7 +55,7 @@ fn writer_killed(pair: &Pair, running: &mut Running) {
 fn reader_killed(pair: &Pair, running: &mut Running) {
     let reading =
         "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'repl' AND COMMAND LIKE 'Binlog Dump%'";
-    let id = answer(&pair.source(), reading);
+    let id = sql(&pair.source(), reading);
     assert_eq!(id.lines().count(), 1, "one reader: {id}");
     sql(&pair.source(), &format!("KILL {id}; INSERT INTO steady.t VALUES (11, 'eleven')"));
     running.applies(3);

@@ -69,16 +69,16 @@ pub(crate) fn sql(server: &Server, statements: &str) -> String {
     server.sql(statements).unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// Asks until there is an answer.
+/// Asks until the answer is as it should be.
 #[track_caller]
-pub(crate) fn answer(server: &Server, question: &str) -> String {
+pub(crate) fn ask_until(server: &Server, question: &str, fits: impl Fn(&str) -> bool) -> String {
     let began = Instant::now();
     loop {
         let answer = sql(server, question);
-        if !answer.is_empty() {
+        if fits(&answer) {
             return answer;
         }
-        assert!(began.elapsed() < DEADLINE, "no answer: {question}");
+        assert!(began.elapsed() < DEADLINE, "{question}: {answer}");
     }
 }
 
