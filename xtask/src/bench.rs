@@ -86,8 +86,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         folder: PathBuf::new(),
     };
     let report = Report::of_this_machine();
-    let wanted =
-        if arguments.scenarios.is_empty() { Scenario::value_variants() } else { arguments.scenarios.as_slice() };
+    let wanted = if arguments.scenarios.is_empty() {
+        Scenario::value_variants()
+    } else {
+        arguments.scenarios.as_slice()
+    };
     let mut all: Vec<Measured> = Vec::new();
     for scenario in wanted {
         if all.iter().any(|measured| measured.scenario == name(*scenario)) {

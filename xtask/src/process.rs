@@ -90,8 +90,7 @@ impl Process {
             self.kill();
             return Err(format!("{} did not end within {} s and was killed", self.name, deadline.as_secs()));
         };
-        let status =
-            self.child.wait().map_err(|error| format!("cannot wait for {}: {error}", self.name))?;
+        let status = self.child.wait().map_err(|error| format!("cannot wait for {}: {error}", self.name))?;
         Ok(Usage { status, seconds, cpu_seconds: last.cpu_seconds, peak_mb })
     }
 }

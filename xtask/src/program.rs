@@ -37,7 +37,8 @@ pub(crate) fn build(arguments: &[&str], name: &str) -> Result<PathBuf, String> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let built = text.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
-    let found = built.filter(|artifact| artifact.target.name == name).find_map(|artifact| artifact.executable);
+    let found =
+        built.filter(|artifact| artifact.target.name == name).find_map(|artifact| artifact.executable);
     found.ok_or_else(|| format!("cargo built no executable {name}"))
 }
 
@@ -254,7 +255,10 @@ impl Ended {
         if self.usage.status.success() {
             return Ok(self);
         }
-        let why = self.last.error.map_or_else(|| self.usage.status.to_string(), |e| format!("{}: {}", e.code, e.message));
+        let why = self
+            .last
+            .error
+            .map_or_else(|| self.usage.status.to_string(), |e| format!("{}: {}", e.code, e.message));
         Err(format!("tidegate sync failed: {why}; {}", route.last_words()))
     }
 }

@@ -97,11 +97,15 @@ fn demonstrate(
     say("starting the load, then the link: it copies while rows change");
     let load = Load::start(&source, folder)?;
     let mut link = program.sync(&route, &[])?;
-    follow(&link, &load, Duration::from_secs(arguments.seconds)).map_err(|text| format!("{text}; {}", route.last_words()))?;
+    follow(&link, &load, Duration::from_secs(arguments.seconds))
+        .map_err(|text| format!("{text}; {}", route.last_words()))?;
     let requests = load.stop()?;
-    say(&format!("the load has ended after {requests} shop requests; the link stops and goes on, as after a restart"));
+    say(&format!(
+        "the load has ended after {requests} shop requests; the link stops and goes on, as after a restart"
+    ));
     let first = link.stop()?.expect_success(&route)?;
-    let second = program.sync(&route, &["--until-caught-up"])?.finish(CATCH_UP_DEADLINE)?.expect_success(&route)?;
+    let second =
+        program.sync(&route, &["--until-caught-up"])?.finish(CATCH_UP_DEADLINE)?.expect_success(&route)?;
     say("comparing every row");
     let difference = program.verify(&route)?;
     let report = Report {

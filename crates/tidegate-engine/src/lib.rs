@@ -1,9 +1,9 @@
 //! The data plane: copy, capture, change log, apply. It moves bytes between a source and a target that it knows by
 //! their traits only: no driver, no query language.
 
-pub mod changelog;
 mod apply;
 mod capture;
+pub mod changelog;
 mod copy;
 pub mod link;
 pub mod progress;

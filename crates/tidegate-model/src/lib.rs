@@ -15,17 +15,19 @@ mod target;
 
 pub use checkpoint::{Checkpoint, LaneCheckpoint, SeqSet};
 pub use compare::{
-    Comparable, ComparedColumn, ComparedKey, ComparedTable, FoundRow, Layout, LayoutColumn, RowHash, RowReader, RowSink, Rows,
-    Wanted,
+    Comparable, ComparedColumn, ComparedKey, ComparedTable, FoundRow, Layout, LayoutColumn, RowHash,
+    RowReader, RowSink, Rows, Wanted,
 };
 pub use error::{Code, Error, Result, Retry};
 pub use name::{InstanceName, TableName};
 pub use position::{Position, Seq};
 pub use selection::{Pattern, Selection};
-pub use source::{Capture, CaptureSink, Chunk, Commit, Cursor, Definition, Source, Stage, Table, TableReader};
+pub use source::{
+    Capture, CaptureSink, Chunk, Commit, Cursor, Definition, Source, Stage, Table, TableReader,
+};
 pub use target::{
-    ConflictKey, CopyProgress, Footprint, FootprintReader, LinkState, Loader, Mode, Phase, Target, Transaction,
-    Writer,
+    ConflictKey, CopyProgress, Footprint, FootprintReader, LinkState, Loader, Mode, Phase, Target,
+    Transaction, Writer,
 };
 
 use std::future::Future;

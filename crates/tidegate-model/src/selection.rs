@@ -20,7 +20,8 @@ enum Piece {
 impl Pattern {
     /// Reads `shop.*`, `shop.order_?`, `` `odd.name`.t ``. Errors say what is wrong and how it should look.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let parts = split(text).map_err(|why| format!("pattern '{text}': {why}; write database.table, as in shop.*"))?;
+        let parts = split(text)
+            .map_err(|why| format!("pattern '{text}': {why}; write database.table, as in shop.*"))?;
         let [database, table] = <[Vec<Piece>; 2]>::try_from(parts)
             .map_err(|_| format!("pattern '{text}' has no table part; write database.table, as in shop.*"))?;
         if database.is_empty() || table.is_empty() {
@@ -47,7 +48,10 @@ impl Pattern {
 
     fn literal(&self) -> Option<TableName> {
         let plain = |pieces: &[Piece]| {
-            pieces.iter().map(|piece| if let Piece::One(c) = piece { Some(*c) } else { None }).collect::<Option<String>>()
+            pieces
+                .iter()
+                .map(|piece| if let Piece::One(c) = piece { Some(*c) } else { None })
+                .collect::<Option<String>>()
         };
         Some(TableName { database: plain(&self.database)?, table: plain(&self.table)? })
     }
@@ -110,7 +114,8 @@ pub struct Selection {
 impl Selection {
     /// `renames` are `a.b=c.d` (one table) or `a.*=c.*` (a whole database). Errors name the text at fault.
     pub fn new(include: &[String], exclude: &[String], renames: &[String]) -> Result<Self, String> {
-        let read = |texts: &[String]| texts.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>();
+        let read =
+            |texts: &[String]| texts.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>();
         let mut selection = Self { include: read(include)?, exclude: read(exclude)?, ..Self::default() };
         for text in renames {
             selection.add_rename(text)?;
@@ -129,7 +134,9 @@ impl Selection {
             };
         }
         let database = |pattern: &Pattern| match pattern.table.as_slice() {
-            [Piece::Many] => Pattern { table: vec![Piece::One('t')], ..pattern.clone() }.literal().map(|name| name.database),
+            [Piece::Many] => Pattern { table: vec![Piece::One('t')], ..pattern.clone() }
+                .literal()
+                .map(|name| name.database),
             _ => None,
         };
         let (from, to) = (database(&from).ok_or_else(shape)?, database(&to).ok_or_else(shape)?);
@@ -172,7 +179,8 @@ impl Selection {
 
     /// One line that is equal for equal selections: stored with the link, so that a changed selection is noticed.
     pub fn fingerprint(&self) -> String {
-        let texts = |patterns: &[Pattern]| patterns.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(" ");
+        let texts =
+            |patterns: &[Pattern]| patterns.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(" ");
         let tables = self.rename_tables.iter().map(|(from, to)| format!("{from}={to}"));
         let databases = self.rename_databases.iter().map(|(from, to)| format!("{from}.*={to}.*"));
         let renames = tables.chain(databases).collect::<Vec<_>>().join(" ");
@@ -213,9 +221,12 @@ mod tests {
 
     #[test]
     fn selection_and_names() {
-        let chosen = selection(&["shop.*", "crm.a"], &["shop.tmp_*"], &["shop.a=x.b", "shop.*=store.*"]).unwrap();
+        let chosen =
+            selection(&["shop.*", "crm.a"], &["shop.tmp_*"], &["shop.a=x.b", "shop.*=store.*"]).unwrap();
         assert!(chosen.selects("shop", "order") && chosen.selects("crm", "a"));
-        assert!(!chosen.selects("shop", "tmp_1") && !chosen.selects("crm", "b") && !chosen.selects("other", "a"));
+        assert!(
+            !chosen.selects("shop", "tmp_1") && !chosen.selects("crm", "b") && !chosen.selects("other", "a")
+        );
         assert!(chosen.selects_database("shop") && !chosen.selects_database("crm"));
         assert!(chosen.touches_database("crm") && !chosen.touches_database("other"));
         assert_eq!(chosen.map("shop", "a"), TableName::new("x", "b"));

@@ -28,13 +28,15 @@ struct Plan {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let plan = match arguments.as_slice() {
-        [source, target, table, rate, seconds] => rate.parse().ok().zip(seconds.parse().ok()).map(|(rate, seconds)| Plan {
-            source: source.clone(),
-            target: target.clone(),
-            table: table.clone(),
-            rate,
-            seconds,
-        }),
+        [source, target, table, rate, seconds] => {
+            rate.parse().ok().zip(seconds.parse().ok()).map(|(rate, seconds)| Plan {
+                source: source.clone(),
+                target: target.clone(),
+                table: table.clone(),
+                rate,
+                seconds,
+            })
+        }
         _ => None,
     };
     let Some(plan) = plan.filter(|plan| plan.rate > 0) else {
@@ -73,9 +75,13 @@ fn measure(plan: &Plan) -> Outcome<String> {
         .filter_map(|(id, at)| Some(seen.get(&id)?.saturating_duration_since(at).as_secs_f64() * 1000.0))
         .collect();
     lags.sort_by(f64::total_cmp);
-    let quantile = |share: f64| lags.get(((lags.len() as f64 * share) as usize).min(lags.len().saturating_sub(1)));
-    let (p50, p99) = (quantile(0.50).ok_or("nothing was measured")?, quantile(0.99).ok_or("nothing was measured")?);
-    Ok(format!("{{\"p50_ms\":{p50:.3},\"p99_ms\":{p99:.3},\"transactions\":{count},\"seconds\":{seconds:.3}}}"))
+    let quantile =
+        |share: f64| lags.get(((lags.len() as f64 * share) as usize).min(lags.len().saturating_sub(1)));
+    let (p50, p99) =
+        (quantile(0.50).ok_or("nothing was measured")?, quantile(0.99).ok_or("nothing was measured")?);
+    Ok(format!(
+        "{{\"p50_ms\":{p50:.3},\"p99_ms\":{p99:.3},\"transactions\":{count},\"seconds\":{seconds:.3}}}"
+    ))
 }
 
 /// One runtime a thread: neither side waits for the other's turn.
@@ -103,7 +109,8 @@ async fn watch(plan: &Plan, first: u64, count: u64) -> Outcome<BTreeMap<u64, Ins
     let mut low = first - 1;
     let deadline = Instant::now() + Duration::from_secs(plan.seconds) + PATIENCE;
     while low < first + count - 1 {
-        let ids: Vec<u64> = conn.query(format!("SELECT id FROM {} WHERE id > {low} ORDER BY id", plan.table)).await?;
+        let ids: Vec<u64> =
+            conn.query(format!("SELECT id FROM {} WHERE id > {low} ORDER BY id", plan.table)).await?;
         let now = Instant::now();
         for id in ids {
             seen.entry(id).or_insert(now);

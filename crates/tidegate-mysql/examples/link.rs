@@ -10,12 +10,30 @@ async fn main() {
     let selection = Selection::new(&[args[3].clone()], &[], &[]).unwrap();
     let source = MysqlSource::new(Endpoint::from_url(&args[1]).unwrap(), 4711, selection.clone());
     let target = MysqlTarget::new(Endpoint::from_url(&args[2]).unwrap(), name.clone(), selection.clone());
-    let options = link::Options { instance: name, selection, folder: args[4].clone().into(), lanes: 2, copy_workers: 2, log_bytes_max: 1<<34, retry_window: std::time::Duration::from_secs(20), until_caught_up: args.len() > 5 };
+    let options = link::Options {
+        instance: name,
+        selection,
+        folder: args[4].clone().into(),
+        lanes: 2,
+        copy_workers: 2,
+        log_bytes_max: 1 << 34,
+        retry_window: std::time::Duration::from_secs(20),
+        until_caught_up: args.len() > 5,
+    };
     let progress = Arc::new(Progress::new());
     let stop = tokio_util::sync::CancellationToken::new();
     let s = stop.clone();
-    tokio::spawn(async move { tokio::signal::ctrl_c().await.unwrap(); s.cancel() });
+    tokio::spawn(async move {
+        tokio::signal::ctrl_c().await.unwrap();
+        s.cancel()
+    });
     let t = std::time::Instant::now();
     let out = link::run(Arc::new(source), Arc::new(target), options, progress.clone(), stop).await;
-    println!("{out:?} in {:?} {:?} p50 {:?} p99 {:?}", t.elapsed(), progress, progress.lag.quantile_ms(0.5), progress.lag.quantile_ms(0.99));
+    println!(
+        "{out:?} in {:?} {:?} p50 {:?} p99 {:?}",
+        t.elapsed(),
+        progress,
+        progress.lag.quantile_ms(0.5),
+        progress.lag.quantile_ms(0.99)
+    );
 }

@@ -33,7 +33,10 @@ pub(crate) enum Affected {
     /// Exactly so many rows.
     Rows(u64),
     /// Rows that were there and changed count two, those that may have stayed equal zero or two.
-    Updates { sure: u64, unsure: u64 },
+    Updates {
+        sure: u64,
+        unsure: u64,
+    },
     Any,
 }
 
@@ -42,7 +45,7 @@ impl Affected {
         match self {
             Affected::Rows(rows) => affected == rows,
             Affected::Updates { sure, unsure } => {
-                affected % 2 == 0 && (2 * sure..=2 * (sure + unsure)).contains(&affected)
+                affected.is_multiple_of(2) && (2 * sure..=2 * (sure + unsure)).contains(&affected)
             }
             Affected::Any => true,
         }
@@ -64,7 +67,9 @@ impl Statements {
         let mut zeros = 0;
         match change.op {
             Op::Insert => {
-                sql.extend_from_slice(format!("INSERT INTO {} ({}) VALUES ", plan.target, names(plan)).as_bytes());
+                sql.extend_from_slice(
+                    format!("INSERT INTO {} ({}) VALUES ", plan.target, names(plan)).as_bytes(),
+                );
                 return push_row(sql, plan, &[], change.after);
             }
             Op::Delete => sql.extend_from_slice(format!("DELETE FROM {}", plan.target).as_bytes()),
@@ -131,7 +136,12 @@ impl Batch {
         self.sql.len() + self.ordered.sql.len()
     }
 
-    pub(crate) fn add(&mut self, change: &RowChange<'_, '_>, mode: Mode, values_function: bool) -> Result<()> {
+    pub(crate) fn add(
+        &mut self,
+        change: &RowChange<'_, '_>,
+        mode: Mode,
+        values_function: bool,
+    ) -> Result<()> {
         if change.cascades() {
             self.settle(mode, values_function);
             return self.add_cascading(change, mode);
@@ -329,10 +339,18 @@ impl TableBatch {
         let (open, close) = if self.plan.key.len() == 1 { ("", "") } else { ("(", ")") };
         let head = format!("DELETE FROM {} WHERE {open}{names}{close} IN (", self.plan.target);
         let rows = self.entries.iter().filter(gone).filter(|state| !state.key_sql.is_empty());
-        self.statements(rows, &head, ")", sql, |state| state.key_sql.clone(), out, |rows, _, _| match mode {
-            Mode::Overlap => Affected::Any,
-            Mode::Exact => Affected::Rows(rows),
-        });
+        self.statements(
+            rows,
+            &head,
+            ")",
+            sql,
+            |state| state.key_sql.clone(),
+            out,
+            |rows, _, _| match mode {
+                Mode::Overlap => Affected::Any,
+                Mode::Exact => Affected::Rows(rows),
+            },
+        );
     }
 
     fn write(&self, sql: &[u8], mode: Mode, values_function: bool, out: &mut Statements) {
@@ -347,7 +365,10 @@ impl TableBatch {
         let head = format!("INSERT INTO {} ({names}) VALUES ", self.plan.target);
         let tail = update_clause(&self.plan, values_function);
         let updated = present.clone().filter(in_place);
-        self.statements(updated, &head, &tail, sql, row, out, |_, sure, unsure| Affected::Updates { sure, unsure });
+        self.statements(updated, &head, &tail, sql, row, out, |_, sure, unsure| Affected::Updates {
+            sure,
+            unsure,
+        });
         let inserted = present.filter(|state| !in_place(state));
         self.statements(inserted, &head, "", sql, row, out, |rows, _, _| Affected::Rows(rows));
     }

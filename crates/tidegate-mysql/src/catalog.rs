@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use tidegate_model::{Result, TableName};
 
 /// Schemas that belong to the server, and ours.
-pub(crate) const OWN_SCHEMAS: [&str; 5] = ["mysql", "sys", "information_schema", "performance_schema", "tidegate"];
+pub(crate) const OWN_SCHEMAS: [&str; 5] =
+    ["mysql", "sys", "information_schema", "performance_schema", "tidegate"];
 
 #[derive(Clone, Debug)]
 pub(crate) struct TableInfo {
@@ -95,8 +96,13 @@ pub(crate) async fn databases(conn: &mut Conn) -> Result<Vec<String>> {
 
 type Tables = BTreeMap<TableName, TableInfo>;
 
-async fn read_tables(conn: &mut Conn, list: &str, wanted: &(dyn Fn(&str, &str) -> bool + Sync)) -> Result<Tables> {
-    let rows: Vec<(String, String, String, Option<u64>, Option<u64>)> = conn
+async fn read_tables(
+    conn: &mut Conn,
+    list: &str,
+    wanted: &(dyn Fn(&str, &str) -> bool + Sync),
+) -> Result<Tables> {
+    type Row = (String, String, String, Option<u64>, Option<u64>);
+    let rows: Vec<Row> = conn
         .query(format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES \
              WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') AND TABLE_SCHEMA IN ({list})"
@@ -126,7 +132,8 @@ async fn read_columns(conn: &mut Conn, list: &str, tables: &mut Tables) -> Resul
         .query("SELECT COLLATION_NAME, ID FROM information_schema.COLLATIONS WHERE ID IS NOT NULL")
         .await
         .map_err(understand)?;
-    let collations: HashMap<String, u32> = collations.into_iter().filter_map(|(name, id)| Some((name, id?))).collect();
+    let collations: HashMap<String, u32> =
+        collations.into_iter().filter_map(|(name, id)| Some((name, id?))).collect();
     type Row = (String, String, String, String, String, String, Option<String>, Option<String>, String);
     let rows: Vec<Row> = conn
         .query(format!(
@@ -156,7 +163,8 @@ async fn read_columns(conn: &mut Conn, list: &str, tables: &mut Tables) -> Resul
 }
 
 async fn read_unique_keys(conn: &mut Conn, list: &str, tables: &mut Tables) -> Result<()> {
-    let rows: Vec<(String, String, String, Option<String>, Option<u64>)> = conn
+    type Row = (String, String, String, Option<String>, Option<u64>);
+    let rows: Vec<Row> = conn
         .query(format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS \
              WHERE NON_UNIQUE = 0 AND TABLE_SCHEMA IN ({list}) \
@@ -197,7 +205,9 @@ async fn read_foreign_keys(conn: &mut Conn, list: &str, tables: &mut Tables) -> 
         .await
         .map_err(understand)?;
     let mut last = None;
-    for (database, table, constraint, column, parent_database, parent, parent_column, on_delete, on_update) in rows {
+    for (database, table, constraint, column, parent_database, parent, parent_column, on_delete, on_update) in
+        rows
+    {
         let name = TableName::new(database, table);
         let Some(info) = tables.get_mut(&name) else { continue };
         let Some(place) = info.column(&column) else { continue };
@@ -206,7 +216,12 @@ async fn read_foreign_keys(conn: &mut Conn, list: &str, tables: &mut Tables) -> 
         if last != this {
             let parent = TableName::new(parent_database, parent);
             let cascades = changes(&on_delete) || changes(&on_update);
-            info.parents.push(ForeignKey { columns: Vec::new(), parent, parent_columns: Vec::new(), cascades });
+            info.parents.push(ForeignKey {
+                columns: Vec::new(),
+                parent,
+                parent_columns: Vec::new(),
+                cascades,
+            });
             last = this;
         }
         let key = info.parents.last_mut().expect("pushed just now");

@@ -52,20 +52,31 @@ impl Endpoint {
         let bad = |why: String| Error::new(Code::BadUrl, why);
         let url = url::Url::parse(text).map_err(|e| bad(format!("the URL cannot be read: {e}")))?;
         if !matches!(url.scheme(), "mysql" | "mariadb") {
-            return Err(Error::new(Code::UnsupportedEngine, format!("'{}' is not an engine we know", url.scheme())));
+            return Err(Error::new(
+                Code::UnsupportedEngine,
+                format!("'{}' is not an engine we know", url.scheme()),
+            ));
         }
-        let decode = |part: &str| percent_decode(part).ok_or_else(|| bad("the URL has a broken %-sequence".to_owned()));
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("the URL has no host".to_owned()))?;
+        let decode = |part: &str| {
+            percent_decode(part).ok_or_else(|| bad("the URL has a broken %-sequence".to_owned()))
+        };
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(|| bad("the URL has no host".to_owned()))?;
         let user = decode(url.username())?;
         if user.is_empty() {
             return Err(bad("the URL has no user".to_owned()));
         }
         if !matches!(url.path(), "" | "/") {
             let what = format!("the URL names a database ('{}')", url.path().trim_start_matches('/'));
-            return Err(bad(what).with_remedy("leave the path empty and choose objects with --include 'database.*'"));
+            return Err(
+                bad(what).with_remedy("leave the path empty and choose objects with --include 'database.*'")
+            );
         }
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let loopback =
+            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
         Ok(Self {
             tls: read_tls(&url, loopback)?,
             port: url.port().unwrap_or(3306),
@@ -110,7 +121,8 @@ impl Endpoint {
     fn ssl_options(&self) -> Result<Option<SslOpts>> {
         let authority = |file: &Option<PathBuf>| -> Result<SslOpts> {
             let Some(file) = file else { return Ok(SslOpts::default()) };
-            let unreadable = |e| Error::new(Code::Tls, format!("ssl-ca: {} cannot be read: {e}", file.display()));
+            let unreadable =
+                |e| Error::new(Code::Tls, format!("ssl-ca: {} cannot be read: {e}", file.display()));
             std::fs::File::open(file).map_err(unreadable)?;
             Ok(SslOpts::default().with_root_certs(vec![file.clone().into()]))
         };
@@ -127,7 +139,9 @@ impl Endpoint {
             mysql_async::Error::Io(IoError::Io(io)) if is_tls(io) => (Code::Tls, io.to_string()),
             mysql_async::Error::Io(IoError::Io(io)) => (Code::Unreachable, io.to_string()),
             mysql_async::Error::Io(IoError::Tls(tls)) => (Code::Tls, tls.to_string()),
-            mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => (Code::Tls, error.to_string()),
+            mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+                (Code::Tls, error.to_string())
+            }
             _ => return understand(error).context(self),
         };
         Error::new(code, format!("{self}: {}", first_line(&text)))
@@ -222,17 +236,22 @@ pub(crate) fn understand(error: mysql_async::Error) -> Error {
     match error {
         mysql_async::Error::Server(server) => {
             let code = code_of(server.code, &server.message);
-            let error = Error::new(code, format!("the server says: {} (error {})", server.message, server.code));
+            let error =
+                Error::new(code, format!("the server says: {} (error {})", server.message, server.code));
             match read_only_option(&server.message).filter(|_| code == Code::TargetReadOnly) {
                 Some(option) => error.with_remedy(writable_again(option)),
                 None => error,
             }
         }
-        mysql_async::Error::Io(error) => Error::new(Code::ConnectionLost, first_line(&error.to_string()).to_owned()),
+        mysql_async::Error::Io(error) => {
+            Error::new(Code::ConnectionLost, first_line(&error.to_string()).to_owned())
+        }
         mysql_async::Error::Driver(DriverError::ConnectionClosed) => {
             Error::new(Code::ConnectionLost, "the server closed the connection")
         }
-        mysql_async::Error::Driver(error) => Error::new(Code::ConnectionLost, first_line(&error.to_string()).to_owned()),
+        mysql_async::Error::Driver(error) => {
+            Error::new(Code::ConnectionLost, first_line(&error.to_string()).to_owned())
+        }
         other => Error::new(Code::Internal, first_line(&other.to_string()).to_owned()),
     }
 }
@@ -298,7 +317,10 @@ mod tests {
         let remote = read("mariadb://a%40b:p%20w@db.example").unwrap();
         assert_eq!((remote.user.as_str(), remote.password.as_deref()), ("a@b", Some("p w")));
         assert_eq!((remote.port, remote.tls), (3306, Tls::Required));
-        assert_eq!(read("mysql://u@h/?ssl-mode=verify-ca&ssl-ca=/a/b").unwrap().tls, Tls::VerifyCa(Some("/a/b".into())));
+        assert_eq!(
+            read("mysql://u@h/?ssl-mode=verify-ca&ssl-ca=/a/b").unwrap().tls,
+            Tls::VerifyCa(Some("/a/b".into()))
+        );
         assert_eq!(read("mysql://u@[::1]:1/").unwrap().host, "::1");
         for (bad, code) in [
             ("nonsense", Code::BadUrl),

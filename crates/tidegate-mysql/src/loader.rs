@@ -68,7 +68,9 @@ impl TableLoader {
         let marker = Marker::new(instance.clone());
         let (mut conn, _) = session::open(endpoint, &marker).await?;
         let local = check::can_load_local(&mut conn).await?;
-        let shapes = written_columns(&info).map(|column| shape(&column.data_type, column.charset.as_deref())).collect();
+        let shapes = written_columns(&info)
+            .map(|column| shape(&column.data_type, column.charset.as_deref()))
+            .collect();
         let mut loader = Self {
             endpoint: endpoint.clone(),
             marker,
@@ -135,7 +137,10 @@ impl TableLoader {
         );
         let outcomes = run_all(&mut self.conn, progress.as_bytes(), 2).await?;
         if outcomes[1].affected_rows != 1 {
-            return Err(Error::new(Code::CheckpointChanged, format!("the copy of {} was moved on by another", self.table())));
+            return Err(Error::new(
+                Code::CheckpointChanged,
+                format!("the copy of {} was moved on by another", self.table()),
+            ));
         }
         if chunk.rows > 0 {
             if self.local { self.load_local(chunk).await? } else { self.insert(chunk).await? }
@@ -167,7 +172,9 @@ impl TableLoader {
             let variable = format!("@tidegate_{place}");
             match shape {
                 Shape::Index => settings.push(format!("{name} = CAST({variable} AS UNSIGNED)")),
-                Shape::Converted(charset) => settings.push(format!("{name} = CONVERT({variable} USING {charset})")),
+                Shape::Converted(charset) => {
+                    settings.push(format!("{name} = CONVERT({variable} USING {charset})"))
+                }
                 _ => {
                     columns.push(name);
                     continue;
@@ -175,7 +182,8 @@ impl TableLoader {
             }
             columns.push(variable);
         }
-        let settings = if settings.is_empty() { String::new() } else { format!(" SET {}", settings.join(", ")) };
+        let settings =
+            if settings.is_empty() { String::new() } else { format!(" SET {}", settings.join(", ")) };
         format!(
             "LOAD DATA LOCAL INFILE 'chunk' INTO TABLE {} CHARACTER SET binary FIELDS TERMINATED BY '\\t' \
              ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' ({}){settings}",
@@ -209,7 +217,8 @@ impl TableLoader {
     }
 
     async fn insert(&mut self, chunk: &Chunk) -> Result<()> {
-        let columns = written_columns(&self.info).map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ");
+        let columns =
+            written_columns(&self.info).map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ");
         let head = format!("INSERT INTO {} ({columns}) VALUES ", self.table());
         let mut cells = Cells(&chunk.bytes);
         let (mut left, mut rows, mut zeros) = (chunk.rows, 0, 0);
@@ -239,7 +248,10 @@ impl TableLoader {
     async fn verify(&mut self, outcome: Outcome, rows: u64, zeros: u64) -> Result<()> {
         if outcome.warnings != zeros.min(u64::from(u16::MAX)) {
             let what = warnings(&mut self.conn).await?;
-            return Err(Error::new(Code::WriteRefused, format!("the target would change values of {}: {what}", self.table())));
+            return Err(Error::new(
+                Code::WriteRefused,
+                format!("the target would change values of {}: {what}", self.table()),
+            ));
         }
         if outcome.affected_rows != rows {
             let what = format!("{} took {} of {rows} rows", self.table(), outcome.affected_rows);
@@ -307,7 +319,6 @@ impl Drop for Lent {
 struct Cells<'a>(&'a [u8]);
 
 impl<'a> Cells<'a> {
-    #[expect(clippy::should_implement_trait, reason = "NULL is not the end")]
     fn next(&mut self) -> Result<Option<&'a [u8]>> {
         let broken = || Error::new(Code::Internal, "a chunk ends in the middle of a row");
         let (length, rest) = self.0.split_first_chunk::<4>().ok_or_else(broken)?;

@@ -127,12 +127,19 @@ impl Plan {
     }
 
     /// Pushes what the change from `before` to `after` must not share with another lane. Either may be empty.
-    pub(crate) fn push_conflicts(&self, before: &[Cell<'_>], after: &[Cell<'_>], keys: &mut Vec<ConflictKey>) {
+    pub(crate) fn push_conflicts(
+        &self,
+        before: &[Cell<'_>],
+        after: &[Cell<'_>],
+        keys: &mut Vec<ConflictKey>,
+    ) {
         if let Some(hash) = self.whole_table {
             push_once(keys, ConflictKey { hash, shared: false });
         }
         for conflict in &self.conflicts {
-            let same = !before.is_empty() && !after.is_empty() && conflict.cells.iter().all(|(at, _)| before[*at] == after[*at]);
+            let same = !before.is_empty()
+                && !after.is_empty()
+                && conflict.cells.iter().all(|(at, _)| before[*at] == after[*at]);
             if !before.is_empty() {
                 conflict.push(before, keys);
             }
@@ -241,14 +248,18 @@ fn places(map: &TableMap, info: &TableInfo) -> Result<Vec<usize>> {
         return named.collect();
     }
     if map.columns.len() != info.columns.len() {
-        let what = format!("the source logs {} columns, the target has {}", map.columns.len(), info.columns.len());
+        let what =
+            format!("the source logs {} columns, the target has {}", map.columns.len(), info.columns.len());
         return Err(differs(what).with_remedy(
             "make the definitions the same, or SET GLOBAL binlog_row_metadata='FULL' on the source so that columns have names",
         ));
     }
     for (column, target) in map.columns.iter().zip(&info.columns) {
         if !fits(column.kind, &target.data_type) {
-            return Err(differs(format!("column {} is {} in the target, the source logs {:?}", target.name, target.data_type, column.kind)));
+            return Err(differs(format!(
+                "column {} is {} in the target, the source logs {:?}",
+                target.name, target.data_type, column.kind
+            )));
         }
     }
     Ok((0..map.columns.len()).collect())
@@ -283,7 +294,9 @@ fn fits(kind: Kind, data_type: &str) -> bool {
         Kind::Set { .. } => any(&["set"]),
         Kind::Json { .. } => any(&["json", "longtext"]),
         Kind::VarChar { .. } | Kind::VarCharCompressed { .. } => any(&["varchar", "varbinary"]),
-        Kind::Blob { .. } | Kind::BlobCompressed { .. } => data_type.ends_with("text") || data_type.ends_with("blob"),
+        Kind::Blob { .. } | Kind::BlobCompressed { .. } => {
+            data_type.ends_with("text") || data_type.ends_with("blob")
+        }
         _ => true,
     }
 }

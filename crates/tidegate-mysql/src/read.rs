@@ -63,8 +63,8 @@ enum KeyKind {
 
 fn key_kind(column: &ColumnInfo) -> KeyKind {
     match column.data_type.as_str() {
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" | "bit" | "enum"
-        | "set" | "year" => KeyKind::Number,
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" | "bit"
+        | "enum" | "set" | "year" => KeyKind::Number,
         "date" | "time" | "datetime" | "timestamp" => KeyKind::Quoted,
         // Bytes would be taken for their binary form.
         "inet4" | "inet6" | "uuid" => KeyKind::Bytes("latin1".to_owned()),
@@ -75,7 +75,8 @@ fn key_kind(column: &ColumnInfo) -> KeyKind {
 impl KeyedReader {
     pub(crate) async fn open(endpoint: &Endpoint, table: &TableInfo, after: Option<&[u8]>) -> Result<Self> {
         let conn = endpoint.connect(&data_setup()).await?;
-        let key = table.key().ok_or_else(|| Error::new(Code::Internal, format!("{} has no key", table.name)))?;
+        let key =
+            table.key().ok_or_else(|| Error::new(Code::Internal, format!("{} has no key", table.name)))?;
         let key_columns: Vec<&ColumnInfo> = key.columns.iter().map(|place| &table.columns[*place]).collect();
         let mut expressions: Vec<String> = written_columns(table).map(expression).collect();
         let columns = expressions.len();
@@ -97,13 +98,15 @@ impl KeyedReader {
     }
 
     fn question(&self) -> String {
-        let condition = self.after.as_ref().map(|after| format!(" WHERE {}", self.beyond(after))).unwrap_or_default();
+        let condition =
+            self.after.as_ref().map(|after| format!(" WHERE {}", self.beyond(after))).unwrap_or_default();
         format!("{}{condition} ORDER BY {} LIMIT {}", self.select, self.order, self.rows_per_question)
     }
 
     /// `(a, b) > (x, y)` in the form in which servers use an index.
     fn beyond(&self, after: &[Vec<u8>]) -> String {
-        let literals: Vec<String> = after.iter().zip(&self.key_kinds).map(|(cell, kind)| literal(cell, kind)).collect();
+        let literals: Vec<String> =
+            after.iter().zip(&self.key_kinds).map(|(cell, kind)| literal(cell, kind)).collect();
         let mut alternatives = Vec::new();
         for last in (0..self.key.len()).rev() {
             let equal = (0..last).map(|at| format!("{} = {}", quote(&self.key[at]), literals[at]));
@@ -111,7 +114,11 @@ impl KeyedReader {
             alternatives.push(equal.chain([above]).collect::<Vec<_>>().join(" AND "));
         }
         let first = format!("{} >= {}", quote(&self.key[0]), literals[0]);
-        if self.key.len() == 1 { alternatives.remove(0) } else { format!("{first} AND (({}))", alternatives.join(") OR (")) }
+        if self.key.len() == 1 {
+            alternatives.remove(0)
+        } else {
+            format!("{first} AND (({}))", alternatives.join(") OR ("))
+        }
     }
 
     async fn read_chunk(&mut self, chunk: &mut Chunk) -> Result<bool> {
@@ -151,8 +158,8 @@ impl KeyedReader {
 
     /// Estimates are often wrong: the next question asks for what fits.
     fn adapt(&mut self, chunk: &Chunk) {
-        if chunk.rows > 0 {
-            let row_bytes = (chunk.bytes.len() as u64 / chunk.rows).max(1);
+        if let Some(row_bytes) = (chunk.bytes.len() as u64).checked_div(chunk.rows) {
+            let row_bytes = row_bytes.max(1);
             self.rows_per_question = (CHUNK_BYTES as u64 / row_bytes).clamp(16, CHUNK_ROWS);
         }
     }
@@ -181,9 +188,12 @@ impl SnapshotReader {
         let mut conn = endpoint.connect(&data_setup()).await?;
         let name = format!("{}.{}", quote(&table.name.database), quote(&table.name.table));
         locker.query_drop(format!("LOCK TABLES {name} READ")).await.map_err(|e| {
-            understand(e).context(format!("a table without a key is copied from a short read lock on {}", table.name))
+            understand(e)
+                .context(format!("a table without a key is copied from a short read lock on {}", table.name))
         })?;
-        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.map_err(understand)?;
+        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            .await
+            .map_err(understand)?;
         conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await.map_err(understand)?;
         let snapshot = position_of(&mut locker).await?;
         locker.query_drop("UNLOCK TABLES").await.map_err(understand)?;
@@ -214,7 +224,11 @@ impl SnapshotReader {
 }
 
 /// Sends the answer in chunks; answers `false` if it ended early because nobody takes them any more.
-async fn stream_chunks(mut conn: Conn, question: String, sender: &mpsc::Sender<Result<Chunk>>) -> Result<bool> {
+async fn stream_chunks(
+    mut conn: Conn,
+    question: String,
+    sender: &mpsc::Sender<Result<Chunk>>,
+) -> Result<bool> {
     let mut result = conn.query_iter(question).await.map_err(understand)?;
     let mut chunk = Chunk::default();
     while let Some(row) = result.next().await.map_err(understand)? {
@@ -222,10 +236,9 @@ async fn stream_chunks(mut conn: Conn, question: String, sender: &mpsc::Sender<R
             push_cell(&mut chunk.bytes, value)?;
         }
         chunk.rows += 1;
-        if chunk.rows == CHUNK_ROWS || chunk.bytes.len() >= CHUNK_BYTES {
-            if sender.send(Ok(std::mem::take(&mut chunk))).await.is_err() {
-                return Ok(false);
-            }
+        let full = chunk.rows == CHUNK_ROWS || chunk.bytes.len() >= CHUNK_BYTES;
+        if full && sender.send(Ok(std::mem::take(&mut chunk))).await.is_err() {
+            return Ok(false);
         }
     }
     // The last chunk may be empty; the receiver does not mind.

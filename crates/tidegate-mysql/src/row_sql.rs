@@ -33,7 +33,13 @@ pub(crate) fn push_row(out: &mut Vec<u8>, plan: &Plan, before: &[Cell<'_>], row:
     Ok(zeros)
 }
 
-pub(crate) fn push_value(out: &mut Vec<u8>, plan: &Plan, cell: usize, before: &[Cell<'_>], row: &[Cell<'_>]) -> Result<u32> {
+pub(crate) fn push_value(
+    out: &mut Vec<u8>,
+    plan: &Plan,
+    cell: usize,
+    before: &[Cell<'_>],
+    row: &[Cell<'_>],
+) -> Result<u32> {
     let column = &plan.map.columns[cell];
     match (row[cell], before.get(cell)) {
         (Cell::Null | Cell::Absent, _) => out.extend_from_slice(b"NULL"),
@@ -47,7 +53,10 @@ pub(crate) fn push_value(out: &mut Vec<u8>, plan: &Plan, cell: usize, before: &[
                 .map_err(|why| at_column(why, plan, cell))?;
         }
         (Cell::Partial(_), _) => {
-            return Err(Error::new(Code::MalformedLog, format!("{}: a JSON change without its base", plan.source_name())));
+            return Err(Error::new(
+                Code::MalformedLog,
+                format!("{}: a JSON change without its base", plan.source_name()),
+            ));
         }
     }
     Ok(0)
@@ -81,7 +90,9 @@ fn push_all_equal(out: &mut Vec<u8>, plan: &Plan, row: &[Cell<'_>]) -> Result<()
         }
         let (before, between, after) = match plan.map.columns[*cell].kind {
             // Documents are the same when their texts are: 1 is equal to 1.0 otherwise.
-            Kind::Json { .. } if plan.is_json(*cell) => ("CAST(", " AS BINARY)<=>CAST(CAST(", " AS JSON) AS BINARY)"),
+            Kind::Json { .. } if plan.is_json(*cell) => {
+                ("CAST(", " AS BINARY)<=>CAST(CAST(", " AS JSON) AS BINARY)")
+            }
             Kind::Json { .. }
             | Kind::VarChar { .. }
             | Kind::Char { .. }

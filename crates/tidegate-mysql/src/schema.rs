@@ -15,8 +15,8 @@ use crate::decode::entries;
 use crate::definitions::guarded;
 use crate::session::{self, Marker, run, run_all};
 use crate::source::selects;
-use crate::writer::{LaneWriter, is_in_copy};
 use crate::state;
+use crate::writer::{LaneWriter, is_in_copy};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 use tidegate_model::{Code, Error, LaneCheckpoint, Mode, Result, Retry, Selection, TableName, Transaction};
@@ -68,14 +68,17 @@ pub(crate) fn is_selected(scanned: &Scanned, selection: &Selection) -> Result<bo
 fn tables_selected(scanned: &Scanned, selection: &Selection) -> Result<bool> {
     let written = scanned.tables.iter().filter(|name| !matches!(name.role, Role::Like | Role::Reference));
     let chosen: Vec<bool> = written
-        .map(|name| scanned.database_of(name).is_some_and(|database| selects(selection, database, &name.table)))
+        .map(|name| {
+            scanned.database_of(name).is_some_and(|database| selects(selection, database, &name.table))
+        })
         .collect();
     let any = chosen.contains(&true);
     if any && chosen.contains(&false) && !matches!(scanned.kind, Kind::DropTable { .. } | Kind::DropView) {
         let names: Vec<&str> = scanned.tables.iter().map(|name| name.table.as_str()).collect();
         let what = format!("a schema change moves tables into or out of the selection: {}", names.join(", "));
-        return Err(Error::new(Code::SchemaChangeFailed, what)
-            .with_remedy("select all of the tables that the statement names, or none; then begin a new link"));
+        return Err(Error::new(Code::SchemaChangeFailed, what).with_remedy(
+            "select all of the tables that the statement names, or none; then begin a new link",
+        ));
     }
     Ok(any)
 }
@@ -115,7 +118,10 @@ pub(crate) async fn carry_out(
     );
     let outcomes = run_all(&mut writer.conn, finish.as_bytes(), 3).await?;
     if outcomes[1].affected_rows != 1 {
-        return Err(Error::new(Code::TargetBusy, format!("lane {}'s checkpoint is not where it was", writer.lane)));
+        return Err(Error::new(
+            Code::TargetBusy,
+            format!("lane {}'s checkpoint is not where it was", writer.lane),
+        ));
     }
     run(&mut writer.conn, "COMMIT").await?;
     writer.knowledge.renew(&mut writer.conn, &writer.instance).await
@@ -130,7 +136,10 @@ fn read(writer: &LaneWriter, transaction: &Transaction<'_>) -> Result<Change> {
     let query = Query::parse(entry.body)?;
     let flavour = if entry.origin == Origin::MariaDb { Flavour::Mariadb } else { Flavour::Mysql };
     let unreadable = |why: ddl::ScanError| {
-        Error::new(Code::MalformedLog, format!("a statement cannot be read: {why}: {}", excerpt(query.statement)))
+        Error::new(
+            Code::MalformedLog,
+            format!("a statement cannot be read: {why}: {}", excerpt(query.statement)),
+        )
     };
     let mut text = query.statement.to_vec();
     let mut scanned = ddl::scan(&text, &options(&query, flavour)).map_err(unreadable)?;
@@ -176,7 +185,8 @@ fn cut_down(scanned: &Scanned, selection: &Selection) -> Option<Vec<u8>> {
     let names = scanned.tables.iter().filter_map(|name| {
         let database = scanned.database_of(name)?;
         let to = selection.map(database, &name.table);
-        selects(selection, database, &name.table).then(|| format!("{}.{}", quote(&to.database), quote(&to.table)))
+        selects(selection, database, &name.table)
+            .then(|| format!("{}.{}", quote(&to.database), quote(&to.table)))
     });
     Some(format!("DROP {word} IF EXISTS {}", names.collect::<Vec<_>>().join(", ")).into_bytes())
 }
@@ -216,7 +226,12 @@ fn settings(query: &Query<'_>) -> Vec<String> {
 }
 
 /// Whether there is anything to do, and whether it may be done now.
-async fn may_run(writer: &mut LaneWriter, change: &Change, transaction: &Transaction<'_>, mode: Mode) -> Result<bool> {
+async fn may_run(
+    writer: &mut LaneWriter,
+    change: &Change,
+    transaction: &Transaction<'_>,
+    mode: Mode,
+) -> Result<bool> {
     let known = writer.knowledge.current();
     let named: Vec<TableName> = change
         .scanned
@@ -284,7 +299,10 @@ async fn fingerprint(conn: &mut Conn, change: &Change) -> Result<String> {
     }
     for database in &change.scanned.databases {
         let found: Option<String> = conn
-            .query_first(format!("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = _utf8mb4{}", quote_text(&database.name)))
+            .query_first(format!(
+                "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = _utf8mb4{}",
+                quote_text(&database.name)
+            ))
             .await
             .map_err(understand)?;
         text.push_str(&format!("database {}: {}\n", database.name, found.is_some()));
@@ -314,7 +332,11 @@ async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, mode: Mo
     match done {
         Ok(()) => {}
         Err(mysql_async::Error::Server(server)) if is_repeatable(change, server.code, mode) => {
-            tracing::debug!(message = server.message, seq = change.seq, "the schema change was there already");
+            tracing::debug!(
+                message = server.message,
+                seq = change.seq,
+                "the schema change was there already"
+            );
         }
         Err(error) => {
             let error = understand(error);
@@ -333,8 +355,11 @@ async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, mode: Mo
 
 /// Events run in the target only once it is written by applications.
 async fn disable_event(writer: &LaneWriter, conn: &mut Conn, change: &Change) -> Result<()> {
-    let Some(event) = change.scanned.renamed_object.as_ref().or(change.scanned.object.as_ref()) else { return Ok(()) };
-    let database = change.scanned.database_of(event).map(|name| writer.knowledge.selection.map_database(name));
+    let Some(event) = change.scanned.renamed_object.as_ref().or(change.scanned.object.as_ref()) else {
+        return Ok(());
+    };
+    let database =
+        change.scanned.database_of(event).map(|name| writer.knowledge.selection.map_database(name));
     let database = database.unwrap_or_else(|| change.default_database.clone());
     run(conn, &format!("ALTER EVENT {}.{} DISABLE", quote(&database), quote(&event.table))).await.map(|_| ())
 }

@@ -38,7 +38,9 @@ impl Marker {
 
 /// FNV-1a: stable over versions and machines, which std's hasher is not.
 pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Opens a session that writes. Rights that only some servers give are asked for and done without.
@@ -81,7 +83,8 @@ pub(crate) async fn run_all(conn: &mut Conn, statements: &[u8], count: usize) ->
     let mut outcomes = Vec::with_capacity(count);
     let mut result = conn.query_iter(statements).await.map_err(understand)?;
     for _ in 0..count {
-        outcomes.push(Outcome { affected_rows: result.affected_rows(), warnings: u64::from(result.warnings()) });
+        outcomes
+            .push(Outcome { affected_rows: result.affected_rows(), warnings: u64::from(result.warnings()) });
         // To the end of this answer, which brings the next one: an error of the next statement comes from here.
         while result.next().await.map_err(understand)?.is_some() {}
     }

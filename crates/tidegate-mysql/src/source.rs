@@ -11,7 +11,8 @@ use mysql_async::{Conn, Row};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use tidegate_model::{
-    Capture, Code, Cursor, Definition, Error, Fut, Position, Result, Selection, Source, Table, TableName, TableReader,
+    Capture, Code, Cursor, Definition, Error, Fut, Position, Result, Selection, Source, Table, TableName,
+    TableReader,
 };
 
 /// A server that is read.
@@ -52,7 +53,8 @@ impl MysqlSource {
 
     async fn open_reader(&self, table: &Table, after: Option<&[u8]>) -> Result<Box<dyn TableReader>> {
         let known = self.tables.lock().expect("no holder panics").get(&table.name).cloned();
-        let info = known.ok_or_else(|| Error::new(Code::Internal, format!("{} was not looked at", table.name)))?;
+        let info =
+            known.ok_or_else(|| Error::new(Code::Internal, format!("{} was not looked at", table.name)))?;
         Ok(match info.key() {
             Some(_) => Box::new(KeyedReader::open(&self.endpoint, &info, after).await?),
             None => Box::new(SnapshotReader::open(&self.endpoint, &info).await?),
@@ -64,7 +66,8 @@ impl MysqlSource {
 pub(crate) async fn selected_tables(conn: &mut Conn, selection: &Selection) -> Result<Vec<TableInfo>> {
     let mut databases = catalog::databases(conn).await?;
     databases.retain(|database| selection.touches_database(database));
-    let mut tables = catalog::read(conn, &databases, &|database, table| selects(selection, database, table)).await?;
+    let mut tables =
+        catalog::read(conn, &databases, &|database, table| selects(selection, database, table)).await?;
     tables.retain(|table| !table.sequence);
     Ok(tables)
 }
@@ -120,7 +123,8 @@ impl Source for MysqlSource {
 
     fn capture<'a>(&'a self, from: &'a Position, selection: &'a Selection) -> Fut<'a, Box<dyn Capture>> {
         Box::pin(async {
-            let capture = BinlogCapture::open(&self.endpoint, self.server_id, parse(from)?, selection).await?;
+            let capture =
+                BinlogCapture::open(&self.endpoint, self.server_id, parse(from)?, selection).await?;
             Ok(Box::new(capture) as Box<dyn Capture>)
         })
     }
@@ -135,17 +139,18 @@ impl Source for MysqlSource {
 }
 
 pub(crate) fn parse(position: &Position) -> Result<MysqlPosition> {
-    position
-        .as_str()
-        .parse()
-        .map_err(|why| Error::new(Code::CheckpointChanged, format!("position '{position}' is not readable: {why}")))
+    position.as_str().parse().map_err(|why| {
+        Error::new(Code::CheckpointChanged, format!("position '{position}' is not readable: {why}"))
+    })
 }
 
 struct MysqlCursor(MysqlPosition);
 
 impl Cursor for MysqlCursor {
     fn advance(&mut self, mark: &[u8]) -> Result<()> {
-        self.0.advance(mark).map_err(|why| Error::new(Code::ChangeLogDamaged, format!("a mark is not readable: {why}")))
+        self.0
+            .advance(mark)
+            .map_err(|why| Error::new(Code::ChangeLogDamaged, format!("a mark is not readable: {why}")))
     }
 
     fn position(&self) -> Position {
@@ -170,21 +175,26 @@ impl Cursor for MysqlCursor {
 pub(crate) async fn position_of(conn: &mut Conn) -> Result<Position> {
     let server = Server::of(conn).await?;
     if server.mariadb {
-        let text: Option<String> = conn.query_first("SELECT @@GLOBAL.gtid_binlog_pos").await.map_err(understand)?;
+        let text: Option<String> =
+            conn.query_first("SELECT @@GLOBAL.gtid_binlog_pos").await.map_err(understand)?;
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             return Ok(Position::new(format!("mariadb:{text}")));
         }
     } else {
         let mode: Option<String> = conn.query_first("SELECT @@GLOBAL.gtid_mode").await.map_err(understand)?;
         if mode.as_deref() == Some("ON") {
-            let text: Option<String> = conn.query_first("SELECT @@GLOBAL.gtid_executed").await.map_err(understand)?;
+            let text: Option<String> =
+                conn.query_first("SELECT @@GLOBAL.gtid_executed").await.map_err(understand)?;
             let text = text.unwrap_or_default().replace(['\n', ' '], "");
             return Ok(Position::new(format!("gtid:{text}")));
         }
     }
-    let statement = if server.is_mysql_from((8, 2, 0)) { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" };
+    let statement =
+        if server.is_mysql_from((8, 2, 0)) { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" };
     let row: Option<Row> = conn.query_first(statement).await.map_err(understand)?;
     let named = row.and_then(|row| Some((row.get::<String, _>(0)?, row.get::<u64, _>(1)?)));
-    let Some((file, offset)) = named else { return Err(Error::new(Code::LogOff, "the server has no binary log")) };
+    let Some((file, offset)) = named else {
+        return Err(Error::new(Code::LogOff, "the server has no binary log"));
+    };
     Ok(Position::new(MysqlPosition::File { file, offset }.to_string()))
 }

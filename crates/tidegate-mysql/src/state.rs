@@ -5,8 +5,8 @@ use crate::session::run;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tidegate_model::{
-    Checkpoint, Code, CopyProgress, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position, Result, Seq,
-    SeqSet, TableName,
+    Checkpoint, Code, CopyProgress, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position, Result,
+    Seq, SeqSet, TableName,
 };
 
 const NAME: &str = "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL";
@@ -73,7 +73,8 @@ async fn read_lanes(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<Lane
         .await
         .map_err(understand)?;
     let lanes = rows.into_iter().map(|(lane, version, seq, position, done)| {
-        let broken = || Error::new(Code::CheckpointChanged, format!("lane {lane}'s done-set is not readable"));
+        let broken =
+            || Error::new(Code::CheckpointChanged, format!("lane {lane}'s done-set is not readable"));
         let low = Checkpoint { seq: Seq(seq), position: Position::new(position) };
         Ok(LaneCheckpoint { lane, version, low, done: SeqSet::decode(&done).ok_or_else(broken)? })
     });
@@ -125,9 +126,14 @@ pub(crate) async fn enter(conn: &mut Conn, instance: &InstanceName, phase: Phase
         Phase::Copying => ("copying", 0),
         Phase::CatchingUp { until } => ("catching-up", until.0),
     };
-    run(conn, &format!("UPDATE tidegate.link SET phase = '{name}', until_seq = {until} WHERE instance = '{instance}'"))
-        .await
-        .map(|_| ())
+    run(
+        conn,
+        &format!(
+            "UPDATE tidegate.link SET phase = '{name}', until_seq = {until} WHERE instance = '{instance}'"
+        ),
+    )
+    .await
+    .map(|_| ())
 }
 
 /// Forgets the link.

@@ -1,7 +1,7 @@
 //! A MySQL or MariaDB server as a target.
 
 use crate::catalog::{self, TableInfo};
-use crate::connect::{Endpoint, Server, quote, question_setup};
+use crate::connect::{Endpoint, Server, question_setup, quote};
 use crate::footprint::Footprints;
 use crate::gtid::MysqlPosition;
 use crate::loader::TableLoader;
@@ -14,8 +14,8 @@ use mysql_async::Conn;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 use tidegate_model::{
-    Code, Definition, Error, FootprintReader, Fut, InstanceName, LinkState, Loader, Phase, Result, Selection, Table,
-    TableName, Target, Writer,
+    Code, Definition, Error, FootprintReader, Fut, InstanceName, LinkState, Loader, Phase, Result, Selection,
+    Table, TableName, Target, Writer,
 };
 
 /// A server that is written.
@@ -53,7 +53,9 @@ impl Known {
     /// Columns of the table by whose values foreign keys of other tables (or its own) act on their rows.
     pub(crate) fn cascading_columns(&self, parent: &TableName) -> HashSet<String> {
         let keys = self.tables.values().flat_map(|table| &table.parents);
-        keys.filter(|key| key.cascades && &key.parent == parent).flat_map(|key| key.parent_columns.clone()).collect()
+        keys.filter(|key| key.cascades && &key.parent == parent)
+            .flat_map(|key| key.parent_columns.clone())
+            .collect()
     }
 }
 
@@ -117,7 +119,8 @@ impl MysqlTarget {
     async fn open_loader(&self, table: &Table) -> Result<TableLoader> {
         let name = self.selection.map(&table.name.database, &table.name.table);
         let info = self.knowledge.current().tables.get(&name).cloned();
-        let info = info.ok_or_else(|| Error::new(Code::MissingTable, format!("{name} is not in the target")))?;
+        let info =
+            info.ok_or_else(|| Error::new(Code::MissingTable, format!("{name} is not in the target")))?;
         TableLoader::open(&self.endpoint, self.instance.clone(), table.name.clone(), info).await
     }
 
@@ -198,7 +201,8 @@ impl Target for MysqlTarget {
     fn writer(&self, lane: u16) -> Fut<'_, Box<dyn Writer>> {
         Box::pin(async move {
             let writer =
-                LaneWriter::open(self.endpoint.clone(), self.instance.clone(), lane, self.knowledge.clone()).await?;
+                LaneWriter::open(self.endpoint.clone(), self.instance.clone(), lane, self.knowledge.clone())
+                    .await?;
             Ok(Box::new(writer) as Box<dyn Writer>)
         })
     }

@@ -98,7 +98,9 @@ impl LaneWriter {
                         self.flush().await?;
                     }
                 }
-                other => return Err(Error::new(Code::Internal, format!("an entry of kind {other} among rows"))),
+                other => {
+                    return Err(Error::new(Code::Internal, format!("an entry of kind {other} among rows")));
+                }
             }
         }
         Ok(rows)
@@ -126,20 +128,30 @@ impl LaneWriter {
             return Ok(());
         }
         if sql.len() > self.packet_bytes_max {
-            let what = format!("a batch of {} bytes is larger than the target's max_allowed_packet", sql.len());
-            let remedy = format!("SET GLOBAL max_allowed_packet={} on the target", (sql.len() * 2).next_multiple_of(1 << 20));
+            let what =
+                format!("a batch of {} bytes is larger than the target's max_allowed_packet", sql.len());
+            let remedy = format!(
+                "SET GLOBAL max_allowed_packet={} on the target",
+                (sql.len() * 2).next_multiple_of(1 << 20)
+            );
             return Err(Error::new(Code::WriteRefused, what).with_remedy(remedy));
         }
         let before = if opens { 2 } else { 0 };
         let outcomes = run_all(&mut self.conn, sql, before + statements.expected.len()).await?;
         if opens && outcomes[1].affected_rows != 1 {
             // Who moved it: our own commit whose answer was lost, or somebody else? Looking again tells.
-            return Err(Error::new(Code::TargetBusy, format!("lane {}'s checkpoint is not where it was", self.lane)));
+            return Err(Error::new(
+                Code::TargetBusy,
+                format!("lane {}'s checkpoint is not where it was", self.lane),
+            ));
         }
         for (outcome, (expected, table)) in outcomes[before..].iter().zip(&statements.expected) {
             if outcome.warnings > expected.warnings_max {
                 let what = self.last_warnings().await;
-                return Err(Error::new(Code::WriteRefused, format!("{table}: the target would change a value: {what}")));
+                return Err(Error::new(
+                    Code::WriteRefused,
+                    format!("{table}: the target would change a value: {what}"),
+                ));
             }
             if !expected.affected.holds(outcome.affected_rows) {
                 return Err(conflict(table, expected.affected, outcome.affected_rows));
@@ -206,7 +218,9 @@ impl Writer for LaneWriter {
 /// Whether the table's copy was made after the transaction.
 pub(crate) fn is_in_copy(snapshot: Option<&crate::gtid::MysqlPosition>, mark: &[u8]) -> Result<bool> {
     let Some(snapshot) = snapshot else { return Ok(false) };
-    snapshot.covers(mark).map_err(|why| Error::new(Code::ChangeLogDamaged, format!("a mark is not readable: {why}")))
+    snapshot
+        .covers(mark)
+        .map_err(|why| Error::new(Code::ChangeLogDamaged, format!("a mark is not readable: {why}")))
 }
 
 async fn packet_bytes_max(conn: &mut Conn) -> Result<usize> {
@@ -216,7 +230,9 @@ async fn packet_bytes_max(conn: &mut Conn) -> Result<usize> {
 
 fn conflict(table: &str, expected: Affected, affected: u64) -> Error {
     let what = match expected {
-        Affected::Rows(rows) => format!("{table}: {rows} rows were to be written or deleted, {affected} were"),
+        Affected::Rows(rows) => {
+            format!("{table}: {rows} rows were to be written or deleted, {affected} were")
+        }
         Affected::Updates { sure, .. } => {
             format!("{table}: {sure} rows were to be updated, and some were missing or equal already")
         }

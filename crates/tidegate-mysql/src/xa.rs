@@ -82,7 +82,10 @@ async fn settle(writer: &mut LaneWriter, checkpoint: &LaneCheckpoint, statement:
     let text = format!("BEGIN;{};{statement}", state::checkpoint_statement(&writer.instance, checkpoint));
     let outcomes = run_all(&mut writer.conn, text.as_bytes(), 3).await?;
     if outcomes[1].affected_rows != 1 {
-        return Err(Error::new(Code::TargetBusy, format!("lane {}'s checkpoint is not where it was", writer.lane)));
+        return Err(Error::new(
+            Code::TargetBusy,
+            format!("lane {}'s checkpoint is not where it was", writer.lane),
+        ));
     }
     run(&mut writer.conn, "COMMIT").await.map(|_| ())
 }

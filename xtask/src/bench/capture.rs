@@ -39,9 +39,11 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Measured>, String> {
         let folder = bench.folder.join(format!("capture-{run}"));
         ours.push(capture(&program, &source, &start, &folder, megabytes)?);
         peer.push(read_raw(&source, &file, &folder, megabytes)?);
-        fs::remove_dir_all(&folder).map_err(|error| format!("cannot delete {}: {error}", folder.display()))?;
+        fs::remove_dir_all(&folder)
+            .map_err(|error| format!("cannot delete {}: {error}", folder.display()))?;
     }
-    let measure = Measure { scenario: "mysql-capture", unit: "MB/s", peer_name: PEER, higher_is_better: true };
+    let measure =
+        Measure { scenario: "mysql-capture", unit: "MB/s", peer_name: PEER, higher_is_better: true };
     Ok(vec![Measured::new(measure, &ours, &peer)])
 }
 

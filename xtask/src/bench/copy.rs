@@ -18,8 +18,7 @@ pub(super) fn sysbench(bench: &Bench) -> Result<Vec<Measured>, String> {
     let source = servers::source(&bench.folder)?;
     let rows = bench.scaled(ROWS_PER_TABLE);
     servers::sysbench_tables(&source, TABLES, rows)?;
-    let measure =
-        Measure { scenario: "mysql-copy", unit: "rows/s", peer_name: PEER, higher_is_better: true };
+    let measure = Measure { scenario: "mysql-copy", unit: "rows/s", peer_name: PEER, higher_is_better: true };
     compare(bench, measure, &source, "sbtest", rows * TABLES)
 }
 

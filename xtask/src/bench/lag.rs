@@ -29,7 +29,8 @@ struct Lag {
 pub(super) fn run(bench: &Bench) -> Result<Vec<Measured>, String> {
     let probe = bench.example("lag")?;
     let source = servers::source(&bench.folder)?;
-    source.sql("CREATE DATABASE lag; CREATE TABLE lag.lag (id BIGINT PRIMARY KEY, body CHAR(100) NOT NULL)")?;
+    source
+        .sql("CREATE DATABASE lag; CREATE TABLE lag.lag (id BIGINT PRIMARY KEY, body CHAR(100) NOT NULL)")?;
     source.sql("INSERT INTO lag.lag VALUES (0, 'first')")?;
     let target = servers::target(&bench.folder, "ours", 2)?;
     let replica = servers::target(&bench.folder, "peer", 3)?;
@@ -53,7 +54,8 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Measured>, String> {
 fn of_ours(bench: &Bench, probe: &Path, source: &Server, target: &Server) -> Result<(Lag, Sample), String> {
     let route = servers::route(source, target, "lag", &bench.folder, "lag");
     let mut link = bench.program.sync(&route, &[])?;
-    link.wait_until_streaming(STREAMING_DEADLINE).map_err(|text| format!("{text}; {}", route.last_words()))?;
+    link.wait_until_streaming(STREAMING_DEADLINE)
+        .map_err(|text| format!("{text}; {}", route.last_words()))?;
     let before = (link.process.cpu_seconds(), source.cpu_seconds(), target.cpu_seconds());
     let lag = measure(probe, source, target)?;
     let after = (link.process.cpu_seconds(), source.cpu_seconds(), target.cpu_seconds());
@@ -94,5 +96,6 @@ fn measure(probe: &Path, source: &Server, target: &Server) -> Result<Lag, String
     let mut process = Process::start("the lag example", command)?;
     let out = process.child.stdout.take().ok_or("the lag example has no output")?;
     let usage = process.finish(DEADLINE)?;
-    serde_json::from_reader(out).map_err(|error| format!("the lag example failed ({}): {error}", usage.status))
+    serde_json::from_reader(out)
+        .map_err(|error| format!("the lag example failed ({}): {error}", usage.status))
 }

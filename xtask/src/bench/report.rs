@@ -161,7 +161,8 @@ fn machine() -> String {
         let line = text.lines().find(|line| line.starts_with(key));
         line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
     };
-    let processor = after(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown processor".to_owned());
+    let processor =
+        after(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown processor".to_owned());
     let memory = after(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
     let kib: u64 = memory.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0);
     let cores = thread::available_parallelism().map_or(0, usize::from);
@@ -197,7 +198,8 @@ mod tests {
 
     #[test]
     fn medians_and_ratios() {
-        let sample = |value, engine_cpu| Sample { value, engine_cpu, rows: 100, seconds: 2.0, ..Sample::default() };
+        let sample =
+            |value, engine_cpu| Sample { value, engine_cpu, rows: 100, seconds: 2.0, ..Sample::default() };
         let measure = Measure { scenario: "a", unit: "rows/s", peer_name: "b", higher_is_better: true };
         let ours = [sample(30.0, 0.1), sample(10.0, 0.3), sample(20.0, 0.2)];
         let measured = Measured::new(measure, &ours, &[sample(5.0, 0.0), sample(15.0, 0.0)]);

@@ -44,7 +44,12 @@ pub(super) fn route(source: &Server, target: &Server, database: &str, folder: &P
 }
 
 /// Runs the program until it has caught up; the value is the seconds it took.
-pub(super) fn sync(program: &Program, route: &Route, source: &Server, target: &Server) -> Result<Sample, String> {
+pub(super) fn sync(
+    program: &Program,
+    route: &Route,
+    source: &Server,
+    target: &Server,
+) -> Result<Sample, String> {
     let before = (source.cpu_seconds(), target.cpu_seconds());
     let ended = program.sync(route, &["--until-caught-up"])?.finish(DEADLINE)?.expect_success(route)?;
     Ok(Sample {
@@ -63,7 +68,11 @@ pub(super) fn quietly(name: &'static str, command: &Command) -> Result<f64, Stri
     let mut command = tied(command);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
     let usage = Process::start(name, command)?.finish(DEADLINE)?;
-    if usage.status.success() { Ok(usage.cpu_seconds) } else { Err(format!("{name} failed ({})", usage.status)) }
+    if usage.status.success() {
+        Ok(usage.cpu_seconds)
+    } else {
+        Err(format!("{name} failed ({})", usage.status))
+    }
 }
 
 /// `mysqldump | mysql`; answers the two programs' processor time.
@@ -134,7 +143,9 @@ pub(super) fn executed(server: &Server) -> Result<String, String> {
 pub(super) fn in_parallel(server: &Server, scripts: &[String]) -> Result<(), String> {
     thread::scope(|scope| {
         let sessions: Vec<_> = scripts.iter().map(|sql| scope.spawn(|| server.sql(sql).map(drop))).collect();
-        sessions.into_iter().try_for_each(|one| one.join().map_err(|_| "a session's thread panicked".to_owned())?)
+        sessions
+            .into_iter()
+            .try_for_each(|one| one.join().map_err(|_| "a session's thread panicked".to_owned())?)
     })
 }
 

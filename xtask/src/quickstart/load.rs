@@ -33,10 +33,8 @@ pub(super) struct Load {
 /// Makes sysbench's tables.
 pub(super) fn prepare(source: &Server) -> Result<(), String> {
     source.sql(&format!("CREATE DATABASE {DATABASE}"))?;
-    let output = sysbench(source)?
-        .arg("prepare")
-        .output()
-        .map_err(|error| format!("cannot run sysbench: {error}"))?;
+    let output =
+        sysbench(source)?.arg("prepare").output().map_err(|error| format!("cannot run sysbench: {error}"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -96,7 +96,10 @@ pub(super) fn schema(rows: u64) -> String {
 
 /// The `number`th request of a customer, as SQL.
 pub(super) fn request(number: u64) -> String {
-    let customer = format!("(SELECT MIN(id) FROM customers WHERE id >= 1 + {} % (SELECT MAX(id) FROM customers))", number * 6151);
+    let customer = format!(
+        "(SELECT MIN(id) FROM customers WHERE id >= 1 + {} % (SELECT MAX(id) FROM customers))",
+        number * 6151
+    );
     let product = |salt: u64| format!("1 + {} % (SELECT MAX(id) FROM products)", number * 31 + salt);
     match number % 8 {
         0..=3 => format!(
@@ -114,7 +117,13 @@ pub(super) fn request(number: u64) -> String {
         5 => "SET @o = (SELECT MIN(id) FROM orders); DELETE FROM payments WHERE order_id = @o; \
               DELETE FROM orders WHERE id = @o;"
             .to_owned(),
-        6 => format!("SET @p = {}; UPDATE products SET price = price + 0.01, flags = flags ^ b'101' WHERE id = @p;", product(3)),
-        _ => format!("UPDATE orders SET state = 'sent' WHERE state = 'paid' ORDER BY placed DESC LIMIT {};", 1 + number % 3),
+        6 => format!(
+            "SET @p = {}; UPDATE products SET price = price + 0.01, flags = flags ^ b'101' WHERE id = @p;",
+            product(3)
+        ),
+        _ => format!(
+            "UPDATE orders SET state = 'sent' WHERE state = 'paid' ORDER BY placed DESC LIMIT {};",
+            1 + number % 3
+        ),
     }
 }

@@ -56,7 +56,7 @@ mod tests {
         let mut line = Line { step: Some("catching_up".to_owned()), rows_copied: 12, ..Line::default() };
         assert!(text(&line).starts_with("catching up copied        12  applied"));
         assert!(!text(&line).contains("lag"));
-        (line.lag_ms_p50, line.lag_ms_p99) = (Some(3.14), Some(9.0));
-        assert!(text(&line).ends_with("lag p50 3.1 ms p99 9.0 ms"));
+        (line.lag_ms_p50, line.lag_ms_p99) = (Some(3.2), Some(9.0));
+        assert!(text(&line).ends_with("lag p50 3.2 ms p99 9.0 ms"));
     }
 }

@@ -89,8 +89,9 @@ impl Arena {
         let kept = workspace_root().join(".sandbox").join("failed");
         fs::create_dir_all(&kept).map_err(|error| format!("cannot create {}: {error}", kept.display()))?;
         let kept = kept.join(self.folder.file_name().unwrap_or_default());
-        fs::rename(&self.folder, &kept)
-            .map_err(|error| format!("cannot move {} to {}: {error}", self.folder.display(), kept.display()))?;
+        fs::rename(&self.folder, &kept).map_err(|error| {
+            format!("cannot move {} to {}: {error}", self.folder.display(), kept.display())
+        })?;
         Ok(kept)
     }
 }
@@ -117,7 +118,9 @@ fn one_seed(program: &Program, arena: &Arena, seed: u64) -> Result<String, Strin
     };
     fs::create_dir_all(&route.folder)
         .map_err(|error| format!("cannot create {}: {error}", route.folder.display()))?;
-    arena.source.sql(&format!("CREATE DATABASE {database} CHARACTER SET utf8mb4; USE {database}; {SCHEMA}"))?;
+    arena
+        .source
+        .sql(&format!("CREATE DATABASE {database} CHARACTER SET utf8mb4; USE {database}; {SCHEMA}"))?;
     let (steps, done) = under_load(program, arena, &route, &database, seed)?;
     let mut last = program.sync(&route, &["--until-caught-up"])?;
     let ended = last.finish(CATCH_UP_DEADLINE).map_err(|text| format!("{text}; {}", route.last_words()))?;
@@ -154,7 +157,8 @@ fn under_load(
         let lives: Result<Vec<&str>, String> =
             (0..KILLS).map(|_| one_life(program, &arena.target, route, load, &mut random)).collect();
         load.stop.ask();
-        let ends = streams.into_iter().map(|one| one.join().map_err(|_| "a load's thread panicked".to_owned())?);
+        let ends =
+            streams.into_iter().map(|one| one.join().map_err(|_| "a load's thread panicked".to_owned())?);
         let done: Result<Vec<Done>, String> = ends.collect();
         Ok((lives?, done?))
     })
@@ -205,7 +209,11 @@ fn check_counters(target: &Server, database: &str, done: &[Done]) -> Result<(), 
     if found.lines().eq(expected.iter().map(String::as_str)) {
         return Ok(());
     }
-    Err(format!("the counters are {}, but were raised {} times", found.replace('\n', ", "), expected.join(", ")))
+    Err(format!(
+        "the counters are {}, but were raised {} times",
+        found.replace('\n', ", "),
+        expected.join(", ")
+    ))
 }
 
 /// Removes what a seed that passed has left. Our own schema goes too, unless a failed seed's state is in it.

@@ -6,7 +6,8 @@ pub(super) struct Random(u64);
 impl Random {
     /// `stream` tells several generators of one seed apart.
     pub(super) fn new(seed: u64, stream: u64) -> Random {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        let mut random =
+            Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream.wrapping_mul(0xd6e8_feb8_6659_fd93));
         random.number();
         random
     }

@@ -37,7 +37,17 @@ INSERT INTO big_id VALUES (18446744073709551615, 'last'), (9223372036854775808, 
 /// How many counters there are.
 pub(super) const COUNTERS: u64 = 3;
 
-const TEXTS: [&str; 9] = ["''", "'it''s'", "'back\\\\slash'", "'tab\\tline\\n'", "'日本語'", "'🐟🐟'", "'NULL'", "NULL", "'Ünïcödé'"];
+const TEXTS: [&str; 9] = [
+    "''",
+    "'it''s'",
+    "'back\\\\slash'",
+    "'tab\\tline\\n'",
+    "'日本語'",
+    "'🐟🐟'",
+    "'NULL'",
+    "NULL",
+    "'Ünïcödé'",
+];
 const WORDS: [&str; 8] = ["fish", "Tide", "gate", "größe", "niño", "été", "zulu", "açaí"];
 /// Tables that come and go.
 const PASSING: [&str; 4] = ["d0", "d1", "d2", "d3"];
@@ -83,14 +93,26 @@ fn one_row(random: &mut Random) -> String {
     let (text, amount) = (random.pick(&TEXTS), random.below(1_000_000_000));
     match random.below(7) {
         0 => format!("INSERT INTO plain (a, b, amount) VALUES ({a}, {text}, {amount} / 1000);"),
-        1 => format!("INSERT INTO plain (id, a, b, doc) VALUES ({id}, {a}, {text}, JSON_OBJECT('a', {a}, 't', {text})) \
-                      ON DUPLICATE KEY UPDATE a = a + 1, doc = JSON_SET(doc, '$.n', {a});"),
-        2 => format!("REPLACE INTO plain (id, a, b, at, bytes) VALUES ({id}, {a}, {text}, NOW(6), UNHEX(SHA2({amount}, 256)));"),
-        3 => format!("UPDATE plain SET a = {a}, b = {text}, ratio = {amount} / 7e9, flags = {} WHERE id = {id};", a % 8),
-        4 => format!("UPDATE plain SET doc = JSON_SET(COALESCE(doc, '{{}}'), '$.x', {text}), kind = {} WHERE id = {id};", 1 + a % 3),
+        1 => format!(
+            "INSERT INTO plain (id, a, b, doc) VALUES ({id}, {a}, {text}, JSON_OBJECT('a', {a}, 't', {text})) \
+                      ON DUPLICATE KEY UPDATE a = a + 1, doc = JSON_SET(doc, '$.n', {a});"
+        ),
+        2 => format!(
+            "REPLACE INTO plain (id, a, b, at, bytes) VALUES ({id}, {a}, {text}, NOW(6), UNHEX(SHA2({amount}, 256)));"
+        ),
+        3 => format!(
+            "UPDATE plain SET a = {a}, b = {text}, ratio = {amount} / 7e9, flags = {} WHERE id = {id};",
+            a % 8
+        ),
+        4 => format!(
+            "UPDATE plain SET doc = JSON_SET(COALESCE(doc, '{{}}'), '$.x', {text}), kind = {} WHERE id = {id};",
+            1 + a % 3
+        ),
         5 => format!("DELETE FROM plain WHERE id = {id};"),
-        _ => format!("INSERT INTO big_id VALUES (18446744073709551615 - {id}, REPEAT({text}, {a})) \
-                      ON DUPLICATE KEY UPDATE body = CONCAT(body, {text});"),
+        _ => format!(
+            "INSERT INTO big_id VALUES (18446744073709551615 - {id}, REPEAT({text}, {a})) \
+                      ON DUPLICATE KEY UPDATE body = CONCAT(body, {text});"
+        ),
     }
 }
 
@@ -99,14 +121,21 @@ fn in_transaction(random: &mut Random) -> String {
     match random.below(5) {
         0 => format!("UPDATE plain SET a = a + 1, at = NOW(6) WHERE id BETWEEN {id} AND {};", id + 50),
         1 => format!("DELETE FROM plain WHERE a = {a} LIMIT 20;"),
-        2 => format!("INSERT INTO plain (a, b, doc) SELECT a, b, doc FROM plain WHERE id BETWEEN {id} AND {};", id + 30),
+        2 => format!(
+            "INSERT INTO plain (a, b, doc) SELECT a, b, doc FROM plain WHERE id BETWEEN {id} AND {};",
+            id + 30
+        ),
         3 => {
             let parts: Vec<String> = (0..2 + random.below(8)).map(|_| one_row(random)).collect();
             format!("START TRANSACTION; {} COMMIT;", parts.join(" "))
         }
         _ => {
             let parts: Vec<String> = (0..2 + random.below(4)).map(|_| one_row(random)).collect();
-            format!("START TRANSACTION; {} SAVEPOINT s; {} ROLLBACK TO s; COMMIT;", parts.join(" "), one_row(random))
+            format!(
+                "START TRANSACTION; {} SAVEPOINT s; {} ROLLBACK TO s; COMMIT;",
+                parts.join(" "),
+                one_row(random)
+            )
         }
     }
 }
@@ -115,25 +144,38 @@ fn key_change(random: &mut Random) -> String {
     let (from, to) = (1 + random.below(5000), 1 + random.below(6000));
     match random.below(4) {
         0 => format!("UPDATE plain SET id = {to} WHERE id = {from};"),
-        1 => format!("UPDATE plain SET id = id + 1 WHERE id BETWEEN {from} AND {} ORDER BY id DESC;", from + 10),
-        2 => format!("START TRANSACTION; UPDATE plain SET id = 100000000 WHERE id = {from}; \
-                      UPDATE plain SET id = {from} WHERE id = {to}; UPDATE plain SET id = {to} WHERE id = 100000000; COMMIT;"),
-        _ => format!("START TRANSACTION; DELETE FROM plain WHERE id = {from}; \
-                      INSERT INTO plain (id, a, b) VALUES ({from}, 1, 'again'); UPDATE plain SET id = {to} WHERE id = {from}; COMMIT;"),
+        1 => format!(
+            "UPDATE plain SET id = id + 1 WHERE id BETWEEN {from} AND {} ORDER BY id DESC;",
+            from + 10
+        ),
+        2 => format!(
+            "START TRANSACTION; UPDATE plain SET id = 100000000 WHERE id = {from}; \
+                      UPDATE plain SET id = {from} WHERE id = {to}; UPDATE plain SET id = {to} WHERE id = 100000000; COMMIT;"
+        ),
+        _ => format!(
+            "START TRANSACTION; DELETE FROM plain WHERE id = {from}; \
+                      INSERT INTO plain (id, a, b) VALUES ({from}, 1, 'again'); UPDATE plain SET id = {to} WHERE id = {from}; COMMIT;"
+        ),
     }
 }
 
 fn unique_swap(random: &mut Random) -> String {
     let (one, two) = (1 + random.below(100), 1 + random.below(100));
     match random.below(3) {
-        0 => format!("START TRANSACTION; SELECT v FROM swapped WHERE id = {one} INTO @x FOR UPDATE; \
+        0 => format!(
+            "START TRANSACTION; SELECT v FROM swapped WHERE id = {one} INTO @x FOR UPDATE; \
                       SELECT v FROM swapped WHERE id = {two} INTO @y FOR UPDATE; \
                       UPDATE swapped SET v = NULL WHERE id = {one}; UPDATE swapped SET v = @x WHERE id = {two}; \
-                      UPDATE swapped SET v = @y WHERE id = {one}; COMMIT;"),
-        1 => format!("START TRANSACTION; SELECT w FROM swapped WHERE id = {one} INTO @w FOR UPDATE; \
+                      UPDATE swapped SET v = @y WHERE id = {one}; COMMIT;"
+        ),
+        1 => format!(
+            "START TRANSACTION; SELECT w FROM swapped WHERE id = {one} INTO @w FOR UPDATE; \
                       DELETE FROM swapped WHERE id = {one}; UPDATE swapped SET w = @w WHERE id = {two}; \
-                      INSERT INTO swapped VALUES ({one}, {two} + 1000, NULL); COMMIT;"),
-        _ => format!("START TRANSACTION; UPDATE swapped SET v = v + 1 WHERE v >= {one} ORDER BY v DESC; COMMIT;"),
+                      INSERT INTO swapped VALUES ({one}, {two} + 1000, NULL); COMMIT;"
+        ),
+        _ => format!(
+            "START TRANSACTION; UPDATE swapped SET v = v + 1 WHERE v >= {one} ORDER BY v DESC; COMMIT;"
+        ),
     }
 }
 
@@ -150,7 +192,9 @@ fn keyless(random: &mut Random) -> String {
 fn family(random: &mut Random) -> String {
     let (id, other) = (1 + random.below(60), 1 + random.below(60));
     match random.below(4) {
-        0 => format!("INSERT INTO parent VALUES ({id}, {other}); INSERT INTO child (parent_id, y) VALUES ({id}, 1), ({id}, 2);"),
+        0 => format!(
+            "INSERT INTO parent VALUES ({id}, {other}); INSERT INTO child (parent_id, y) VALUES ({id}, 1), ({id}, 2);"
+        ),
         1 => format!("DELETE FROM parent WHERE id = {id};"),
         2 => format!("UPDATE parent SET id = {other} WHERE id = {id};"),
         _ => format!("UPDATE child SET y = y + 1 WHERE parent_id = {id};"),
@@ -161,7 +205,9 @@ fn words(random: &mut Random) -> String {
     let (word, n) = (random.pick(&WORDS), random.below(30));
     let lang = random.pick(&["de", "en", "es"]);
     match random.below(4) {
-        0 => format!("INSERT INTO words VALUES ('{word}{n}', '{lang}', {n}) ON DUPLICATE KEY UPDATE n = n + 1;"),
+        0 => format!(
+            "INSERT INTO words VALUES ('{word}{n}', '{lang}', {n}) ON DUPLICATE KEY UPDATE n = n + 1;"
+        ),
         // The same key to the collation, other letters to the eye.
         1 => format!("UPDATE words SET word = UPPER(word) WHERE word = '{word}{n}';"),
         2 => format!("DELETE FROM words WHERE word = '{word}{n}' AND lang = '{lang}';"),
@@ -184,7 +230,9 @@ pub(super) fn schema(random: &mut Random) -> Turn {
     let column = format!("x{}", random.below(4));
     let altered = if random.chance(40) { "plain" } else { table };
     let sql = match random.below(16) {
-        0..=2 => format!("CREATE TABLE IF NOT EXISTS {table} (id INT AUTO_INCREMENT PRIMARY KEY, a INT, b VARCHAR(20));"),
+        0..=2 => format!(
+            "CREATE TABLE IF NOT EXISTS {table} (id INT AUTO_INCREMENT PRIMARY KEY, a INT, b VARCHAR(20));"
+        ),
         3 => format!("CREATE TABLE {table} LIKE {other};"),
         4 => format!("DROP TABLE IF EXISTS {table};"),
         5 => format!("RENAME TABLE {table} TO {other};"),
@@ -197,8 +245,13 @@ pub(super) fn schema(random: &mut Random) -> Turn {
         11 | 12 => format!("ALTER TABLE {altered} DROP COLUMN {column};"),
         13 => format!("CREATE INDEX by_{column} ON {altered} (b, a);"),
         14 => format!("DROP INDEX by_{column} ON {altered};"),
-        _ => format!("ALTER TABLE {altered} ADD COLUMN {column} INT, ADD INDEX by_{column} ({column}), ALGORITHM = INPLACE;"),
+        _ => format!(
+            "ALTER TABLE {altered} ADD COLUMN {column} INT, ADD INDEX by_{column} ({column}), ALGORITHM = INPLACE;"
+        ),
     };
     // Rows that have the new shape at once.
-    Turn { sql: format!("{sql} INSERT INTO {table} (a, b) VALUES ({}, 'ddl');", random.below(1000)), counter: None }
+    Turn {
+        sql: format!("{sql} INSERT INTO {table} (a, b) VALUES ({}, 'ddl');", random.below(1000)),
+        counter: None,
+    }
 }

@@ -52,7 +52,8 @@ pub(super) struct Done {
 pub(super) fn run(stream: Stream, load: &Load<'_>) -> Result<Done, String> {
     let path = |ending: &str| load.folder.join(format!("load-{}.{ending}", stream.number));
     let create = |ending: &str| {
-        File::create(path(ending)).map_err(|error| format!("cannot create {}: {error}", path(ending).display()))
+        File::create(path(ending))
+            .map_err(|error| format!("cannot create {}: {error}", path(ending).display()))
     };
     let mut command = tied(&load.server.client("mysql")?);
     command.args(["--force", "-N", "-B", "--default-character-set=utf8mb4", load.database]);
@@ -64,12 +65,21 @@ pub(super) fn run(stream: Stream, load: &Load<'_>) -> Result<Done, String> {
     let usage = client.finish(END_DEADLINE)?;
     let errors = fs::read_to_string(path("err")).unwrap_or_default();
     if errors.contains("Lost connection") || usage.status.code().is_none() {
-        return Err(format!("the load's mysql client failed ({}); see {}", usage.status, path("err").display()));
+        return Err(format!(
+            "the load's mysql client failed ({}); see {}",
+            usage.status,
+            path("err").display()
+        ));
     }
     Ok(done)
 }
 
-fn feed(stream: Stream, load: &Load<'_>, mut pipe: ChildStdin, mut kept: BufWriter<File>) -> Result<Done, String> {
+fn feed(
+    stream: Stream,
+    load: &Load<'_>,
+    mut pipe: ChildStdin,
+    mut kept: BufWriter<File>,
+) -> Result<Done, String> {
     let mut random = Random::new(load.seed, stream.number);
     let mut done = Done::default();
     while !load.stop.within(stream.pause) {

@@ -63,7 +63,7 @@ pub(crate) fn ends(world: &Arc<World>) -> (Arc<dyn Source>, Arc<dyn Target>) {
 pub(crate) fn run(world: &Arc<World>, options: Options, plan: Plan) -> Ended {
     let (source, target) = ends(world);
     world.begin_run(plan);
-    block_on(async {
+    let ended = block_on(async {
         let stop = CancellationToken::new();
         let life = world.clone();
         tokio::spawn(async move { life.live().await });
@@ -79,7 +79,11 @@ pub(crate) fn run(world: &Arc<World>, options: Options, plan: Plan) -> Ended {
             ended = tokio::time::timeout(STUCK, link) => Ended::Itself(ended.expect("the link is stuck")),
             _ = signal.wait_for(|signal| *signal == Signal::Crash) => Ended::Crashed,
         }
-    })
+    });
+    if let Ended::Itself(Ok(Outcome::CaughtUp)) = &ended {
+        world.assert_caught_up();
+    }
+    ended
 }
 
 /// What a crash may do to the change log; the target knows better.

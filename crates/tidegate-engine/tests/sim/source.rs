@@ -56,6 +56,7 @@ impl Source for SimSource {
             if self.0.is_streaming() && self.0.percent("source", 80) {
                 self.0.settled().await;
             }
+            self.0.goal.send_replace(self.0.committed());
             Ok(position(self.0.committed()))
         })
     }

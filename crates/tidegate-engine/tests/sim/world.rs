@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) signal: watch::Sender<Signal>,
     /// What the change log surely holds, if that is to be watched: the source is never asked for it again.
     pub(crate) kept: Mutex<Option<u64>>,
+    /// The position that the source named last.
+    pub(crate) goal: watch::Sender<u64>,
     db: Mutex<Db>,
     state: Mutex<State>,
 }
@@ -77,6 +79,7 @@ impl World {
             committed: watch::channel(committed).0,
             signal: watch::channel(Signal::None).0,
             kept: Mutex::new(Some(0)),
+            goal: watch::channel(0).0,
             db: Mutex::default(),
             state: Mutex::default(),
         }
@@ -107,6 +110,13 @@ impl World {
         let db = self.db();
         let selected = db.link.as_ref().map(|_| self.script.count_selected(db.start(), all));
         self.committed() == all && selected == Some(db.applied.len() as u64)
+    }
+
+    /// Who has caught up has everything up to the position that he asked for.
+    pub(crate) fn assert_caught_up(&self) {
+        let db = self.db();
+        let selected = self.script.count_selected(db.start(), *self.goal.borrow());
+        assert!((1..=selected).all(|seq| db.applied.contains(&seq)), "it has not caught up");
     }
 
     pub(crate) fn limit(&self, count: u64) {

@@ -4,7 +4,7 @@ use super::malformed;
 use crate::binlog::event::code;
 use crate::binlog::{mariadb, query::Query};
 use mysql_common::binlog::events::Event;
-use tidegate_model::Result;
+use tidegate_model::{Code, Error, Result};
 
 /// A compressed event may become so big in memory.
 pub(super) const INFLATED_BYTES_MAX: usize = 1 << 30;
@@ -62,4 +62,20 @@ pub(super) fn plain_query(body: &[u8]) -> Result<Vec<u8>> {
     let mut plain = body[..head].to_vec();
     plain.extend_from_slice(&mariadb::uncompress(packed, INFLATED_BYTES_MAX)?);
     Ok(plain)
+}
+
+pub(super) fn unreadable(statement: &[u8], why: &str) -> Error {
+    Error::new(Code::MalformedLog, format!("a statement cannot be understood: {why}: {}", excerpt(statement)))
+}
+
+/// The beginning of a statement, for messages.
+pub(crate) fn excerpt(statement: &[u8]) -> String {
+    const CHARS_MAX: usize = 200;
+    let text = String::from_utf8_lossy(statement);
+    let mut short: String =
+        text.chars().take(CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().count() > CHARS_MAX {
+        short.push('…');
+    }
+    short
 }

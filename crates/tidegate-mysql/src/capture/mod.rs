@@ -7,7 +7,10 @@
 mod event;
 mod request;
 
-use self::event::{INFLATED_BYTES_MAX, is_harmless, plain_query, verify_checksum, without_stray_checksum};
+pub(crate) use self::event::excerpt;
+use self::event::{
+    INFLATED_BYTES_MAX, is_harmless, plain_query, unreadable, verify_checksum, without_stray_checksum,
+};
 use self::request::{logs_cascades, prepare, sid};
 use crate::binlog::event::{self as format, Rotate, XaPrepare, code};
 use crate::binlog::payload::TransactionPayload;
@@ -96,7 +99,10 @@ impl BinlogCapture {
         let request = BinlogStreamRequest::new(server_id);
         let request = match &from {
             MysqlPosition::Gtid(set) => {
-                let sids = set.iter().map(|(uuid, tag, ranges)| sid(uuid, tag, ranges)).collect::<Result<Vec<_>>>()?;
+                let sids = set
+                    .iter()
+                    .map(|(uuid, tag, ranges)| sid(uuid, tag, ranges))
+                    .collect::<Result<Vec<_>>>()?;
                 request.with_gtid().with_gtid_set(sids)
             }
             MysqlPosition::Mariadb(_) => request,
@@ -116,7 +122,8 @@ impl BinlogCapture {
             skipped: None,
             marked_at: Instant::now(),
             entry: Vec::new(),
-            flags: if server.mariadb { MARIADB } else { 0 } | if silent_cascades { SILENT_CASCADES } else { 0 },
+            flags: if server.mariadb { MARIADB } else { 0 }
+                | if silent_cascades { SILENT_CASCADES } else { 0 },
             unpacked: false,
             xa: None,
         })
@@ -190,9 +197,9 @@ impl BinlogCapture {
     fn inner(&mut self, kind: u8, flags: u16, body: &[u8], sink: &mut dyn CaptureSink) -> Result<()> {
         match kind {
             code::TABLE_MAP => self.table_map(body, sink),
-            code::WRITE_ROWS_V1..=code::DELETE_ROWS_V1 | code::WRITE_ROWS..=code::DELETE_ROWS | code::PARTIAL_UPDATE_ROWS => {
-                self.rows(kind, body, sink)
-            }
+            code::WRITE_ROWS_V1..=code::DELETE_ROWS_V1
+            | code::WRITE_ROWS..=code::DELETE_ROWS
+            | code::PARTIAL_UPDATE_ROWS => self.rows(kind, body, sink),
             code::MARIA_WRITE_ROWS_COMPRESSED_V1..=code::MARIA_DELETE_ROWS_COMPRESSED_V1 => {
                 let (kind, plain) = mariadb::uncompress_rows(kind, body, INFLATED_BYTES_MAX)?;
                 self.rows(kind, &plain, sink)
@@ -204,8 +211,10 @@ impl BinlogCapture {
             code::BEGIN_LOAD_QUERY | code::EXECUTE_LOAD_QUERY => {
                 Err(Error::new(Code::StatementInLog, "LOAD DATA was logged as a statement"))
             }
-            code::INCIDENT => Err(Error::new(Code::MalformedLog, "the source reports an incident: its log has a gap")
-                .with_remedy("begin a new link with a new copy")),
+            code::INCIDENT => {
+                Err(Error::new(Code::MalformedLog, "the source reports an incident: its log has a gap")
+                    .with_remedy("begin a new link with a new copy"))
+            }
             _ if is_harmless(kind) || flags & format::FLAG_IGNORABLE != 0 => Ok(()),
             other => Err(Error::new(Code::MalformedLog, format!("an event of unknown type {other}"))),
         }
@@ -246,8 +255,13 @@ impl BinlogCapture {
             // MariaDB says so here in place of a XA START.
             self.xa = Some(Vec::new());
         }
-        let id = if self.by_gtid { Gtid::Mariadb { domain: read.domain, server, seq: read.seq } } else { Gtid::None };
-        self.transaction = Some(Open { id, committed_at_us: u64::from(timestamp) * 1_000_000, has_data: false });
+        let id = if self.by_gtid {
+            Gtid::Mariadb { domain: read.domain, server, seq: read.seq }
+        } else {
+            Gtid::None
+        };
+        self.transaction =
+            Some(Open { id, committed_at_us: u64::from(timestamp) * 1_000_000, has_data: false });
         Ok(())
     }
 
@@ -256,7 +270,9 @@ impl BinlogCapture {
     fn refuse_open(&self) -> Result<()> {
         match &self.transaction {
             None => Ok(()),
-            Some(_) => Err(Error::new(Code::MalformedLog, "a transaction begins before the one before it has ended")),
+            Some(_) => {
+                Err(Error::new(Code::MalformedLog, "a transaction begins before the one before it has ended"))
+            }
         }
     }
 
@@ -319,7 +335,12 @@ impl BinlogCapture {
         Ok(())
     }
 
-    fn schema_change(&mut self, body: &[u8], scanned: &ddl::Scanned, sink: &mut dyn CaptureSink) -> Result<()> {
+    fn schema_change(
+        &mut self,
+        body: &[u8],
+        scanned: &ddl::Scanned,
+        sink: &mut dyn CaptureSink,
+    ) -> Result<()> {
         let selected = crate::schema::is_selected(scanned, &self.selection)?;
         if selected {
             self.data(code::QUERY, body, sink);
@@ -381,8 +402,13 @@ impl BinlogCapture {
             return self.commit(sink);
         }
         if changes.len() > xa::BYTES_MAX {
-            let what = format!("a prepared XA transaction has {} bytes of changes, {} are supported", changes.len(), xa::BYTES_MAX);
-            return Err(Error::new(Code::MalformedLog, what).with_remedy("commit such transactions without XA, or exclude their tables"));
+            let what = format!(
+                "a prepared XA transaction has {} bytes of changes, {} are supported",
+                changes.len(),
+                xa::BYTES_MAX
+            );
+            return Err(Error::new(Code::MalformedLog, what)
+                .with_remedy("commit such transactions without XA, or exclude their tables"));
         }
         let mut body = Vec::with_capacity(changes.len() + 64);
         xa::push_body(&mut body, &xa::name(&prepare.gtrid, &prepare.bqual, prepare.format_id), &changes);
@@ -461,19 +487,4 @@ impl From<crate::binlog::Malformed> for Error {
     fn from(malformed: crate::binlog::Malformed) -> Self {
         Error::new(Code::MalformedLog, malformed.to_string())
     }
-}
-
-fn unreadable(statement: &[u8], why: &str) -> Error {
-    Error::new(Code::MalformedLog, format!("a statement cannot be understood: {why}: {}", excerpt(statement)))
-}
-
-/// The beginning of a statement, for messages.
-pub(crate) fn excerpt(statement: &[u8]) -> String {
-    const CHARS_MAX: usize = 200;
-    let text = String::from_utf8_lossy(statement);
-    let mut short: String = text.chars().take(CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().count() > CHARS_MAX {
-        short.push('…');
-    }
-    short
 }

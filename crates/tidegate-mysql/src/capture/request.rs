@@ -8,7 +8,12 @@ use mysql_async::{Conn, GnoInterval, Sid};
 use tidegate_model::{Code, Error, Result};
 
 /// Tells the server who reads and how it should speak.
-pub(super) async fn prepare(conn: &mut Conn, server: Server, server_id: u32, from: &MysqlPosition) -> Result<()> {
+pub(super) async fn prepare(
+    conn: &mut Conn,
+    server: Server,
+    server_id: u32,
+    from: &MysqlPosition,
+) -> Result<()> {
     let heartbeat = HEARTBEAT.as_nanos();
     let uuid = format!("71de9a7e-0000-4000-8000-{server_id:012x}");
     let mut settings = format!(
@@ -25,9 +30,12 @@ pub(super) async fn prepare(conn: &mut Conn, server: Server, server_id: u32, fro
     }
     conn.query_drop(settings).await.map_err(understand)?;
     if let MysqlPosition::Gtid(set) = from {
-        let executed: Option<String> = conn.query_first("SELECT @@GLOBAL.gtid_executed").await.map_err(understand)?;
-        let executed: crate::gtid::GtidSet =
-            executed.unwrap_or_default().parse().map_err(|why| malformed(&format!("gtid_executed: {why}")))?;
+        let executed: Option<String> =
+            conn.query_first("SELECT @@GLOBAL.gtid_executed").await.map_err(understand)?;
+        let executed: crate::gtid::GtidSet = executed
+            .unwrap_or_default()
+            .parse()
+            .map_err(|why| malformed(&format!("gtid_executed: {why}")))?;
         if !executed.contains_set(set) {
             let mut missing = set.clone();
             missing.subtract(&executed);
@@ -43,8 +51,10 @@ pub(super) async fn logs_cascades(conn: &mut Conn, server: Server) -> Result<boo
     if !server.is_mysql_from((9, 6, 0)) {
         return Ok(false);
     }
-    let native: Option<(String, String)> =
-        conn.query_first("SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'").await.map_err(understand)?;
+    let native: Option<(String, String)> = conn
+        .query_first("SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'")
+        .await
+        .map_err(understand)?;
     Ok(native.is_none_or(|(_, value)| value == "OFF"))
 }
 
@@ -54,6 +64,7 @@ pub(super) fn sid(uuid: &Uuid, tag: &str, ranges: &[(u64, u64)]) -> Result<Sid<'
     if tag.is_empty() {
         return Ok(sid);
     }
-    let tag = mysql_common::packets::Tag::new(tag.to_owned()).map_err(|_| malformed("a GTID's tag is not readable"))?;
+    let tag = mysql_common::packets::Tag::new(tag.to_owned())
+        .map_err(|_| malformed("a GTID's tag is not readable"))?;
     Ok(sid.with_tag(tag))
 }

@@ -28,7 +28,9 @@ pub(crate) async fn check_target(
     {
         if variable(conn, name).await?.is_some_and(|value| is_on(&value)) {
             let remedy = match name {
-                "innodb_read_only" => "restart the target without innodb_read_only, or name the primary".to_owned(),
+                "innodb_read_only" => {
+                    "restart the target without innodb_read_only, or name the primary".to_owned()
+                }
                 _ => writable_again(name),
             };
             return Err(
@@ -45,7 +47,9 @@ async fn written_before(conn: &mut Conn, selection: &Selection) -> Result<Vec<St
     let copied = conn.query("SELECT database_name, table_name FROM tidegate.copy").await;
     let copied: Vec<(String, String)> = match copied {
         Ok(copied) => copied,
-        Err(mysql_async::Error::Server(error)) if matches!(error.code, 1044 | 1049 | 1142 | 1146) => Vec::new(),
+        Err(mysql_async::Error::Server(error)) if matches!(error.code, 1044 | 1049 | 1142 | 1146) => {
+            Vec::new()
+        }
         Err(error) => return Err(understand(error)),
     };
     let selected = copied.iter().filter(|(database, table)| selection.selects(database, table));

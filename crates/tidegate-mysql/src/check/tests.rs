@@ -85,9 +85,7 @@ async fn settings(flavour: Flavour) {
         sandbox.sql(&format!("SET GLOBAL {undo}")).expect("a setting");
     }
     if flavour == Flavour::Mysql {
-        sandbox
-            .sql("SET GLOBAL super_read_only = 1")
-            .expect("a setting");
+        sandbox.sql("SET GLOBAL super_read_only = 1").expect("a setting");
         refused(
             root.target().await,
             Code::TargetReadOnly,

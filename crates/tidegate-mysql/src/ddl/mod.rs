@@ -22,7 +22,6 @@ mod tests;
 use std::fmt;
 use std::ops::Range;
 
-pub(crate) use names::quote_identifier;
 pub(crate) use rewrite::{DatabaseMap, TableMap, rewrite};
 pub(crate) use scan::scan;
 

@@ -33,7 +33,11 @@ fn create(charset: &str) -> String {
             RUN + 10
         )
     };
-    format!("CREATE TABLE {charset} ({});\nCREATE TABLE {charset}_nokey ({});\n", columns("PRIMARY KEY"), columns(""))
+    format!(
+        "CREATE TABLE {charset} ({});\nCREATE TABLE {charset}_nokey ({});\n",
+        columns("PRIMARY KEY"),
+        columns("")
+    )
 }
 
 /// Fills in the runs of which the set has something; the server puts a question mark for what it has not.
@@ -45,7 +49,9 @@ fn fill(charset: &str, seeds: &str, odd: bool) -> String {
         u8::from(odd)
     );
     // Some runs are equal to others in the set's collation.
-    format!("INSERT IGNORE INTO {charset} {rows};\nINSERT INTO {charset}_nokey {rows} ORDER BY id LIMIT 12;\n")
+    format!(
+        "INSERT IGNORE INTO {charset} {rows};\nINSERT INTO {charset}_nokey {rows} ORDER BY id LIMIT 12;\n"
+    )
 }
 
 fn change(charset: &str) -> String {

@@ -121,8 +121,8 @@ fn exact(column: &str, kind: &str) -> String {
         "float" | "double" => format!("HEX(ST_AsBinary(POINT({column}, 0)))"),
         "bit" | "enum" | "set" => format!("CAST({column} AS UNSIGNED)"),
         "json" => short(&format!("CAST({column} AS CHAR CHARACTER SET utf8mb4)")),
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "date" | "time" | "datetime"
-        | "timestamp" | "year" | "uuid" | "inet4" | "inet6" => format!("CAST({column} AS CHAR)"),
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "date" | "time"
+        | "datetime" | "timestamp" | "year" | "uuid" | "inet4" | "inet6" => format!("CAST({column} AS CHAR)"),
         _ => short(column),
     }
 }

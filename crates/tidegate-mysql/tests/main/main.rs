@@ -2,6 +2,7 @@
 
 mod charsets;
 mod compare;
+mod keys;
 mod link;
+mod matrix;
 mod servers;
-mod types;

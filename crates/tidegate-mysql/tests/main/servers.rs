@@ -55,7 +55,18 @@ fn server(flavour: Flavour, role: Role) -> Arc<Server> {
 /// column can hold.
 #[track_caller]
 pub(crate) fn sql(server: &Server, statements: &str) -> String {
-    let text = format!("SET NAMES utf8mb4; SET sql_mode = 'ALLOW_INVALID_DATES'; SET time_zone = '+00:00';\n{statements}");
-    if let Ok(folder) = std::env::var("DUMP") { use std::io::Write; std::fs::File::options().append(true).create(true).open(format!("{folder}/{}.sql", server.flavour())).unwrap().write_all(format!("{text};\n-- END\n").as_bytes()).unwrap(); }
+    let text = format!(
+        "SET NAMES utf8mb4; SET sql_mode = 'ALLOW_INVALID_DATES'; SET time_zone = '+00:00';\n{statements}"
+    );
+    if let Ok(folder) = std::env::var("DUMP") {
+        use std::io::Write;
+        std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(format!("{folder}/{}.sql", server.flavour()))
+            .unwrap()
+            .write_all(format!("{text};\n-- END\n").as_bytes())
+            .unwrap();
+    }
     server.sql(&text).unwrap_or_else(|why| panic!("{why}"))
 }

@@ -22,11 +22,11 @@ fn goes_on_by_itself(flavour: Flavour) {
     running.streams();
     writer_killed(&pair, &mut running);
     reader_killed(&pair, &mut running);
-    pair.restart_source(&[]);
+    pair.crash_source();
     sql(&pair.source(), "INSERT INTO steady.t VALUES (20, 'twenty')");
     running.applies(4);
     sql(&pair.source(), "INSERT INTO steady.t VALUES (21, 'twenty-one')");
-    pair.crash_target();
+    pair.restart_target();
     sql(&pair.source(), "UPDATE steady.t SET v = 'twice' WHERE id = 21");
     running.applies(6);
     running.stop();

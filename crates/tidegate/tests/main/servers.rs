@@ -40,11 +40,14 @@ impl Pair {
         self.source.borrow_mut().restart(arguments).expect("a running server");
     }
 
-    /// Ends the target as a crash would, and starts it again.
-    pub(crate) fn crash_target(&self) {
-        let mut target = self.target.borrow_mut();
-        target.kill();
-        target.restart(&[]).expect("a running server");
+    /// Ends the source as a crash would, and starts it again.
+    pub(crate) fn crash_source(&self) {
+        self.source.borrow_mut().kill();
+        self.restart_source(&[]);
+    }
+
+    pub(crate) fn restart_target(&self) {
+        self.target.borrow_mut().restart(&[]).expect("a running server");
     }
 }
 

@@ -50,15 +50,14 @@ fn one_id_for_two(pair: &Pair) {
 fn a_statement(pair: &Pair, name: &str, default: &str) {
     make(&pair.source(), name);
     let link = Link::new(pair, name);
-    let mut running = link.start();
-    running.streams();
+    link.goes_on();
     let statements = format!(
         "{default}; INSERT INTO {name}.t VALUES (10, 'ten'); \
          SET SESSION binlog_format = 'STATEMENT'; INSERT INTO {name}.t VALUES (11, 'eleven'); \
          SET SESSION binlog_format = 'ROW'; INSERT INTO {name}.t VALUES (12, 'twelve')"
     );
     sql(&pair.source(), &statements);
-    let fault = running.ends().fault("TG-3008");
+    let fault = link.run().fault("TG-3008");
     fault.says("source: ").says(&format!("INSERT INTO {name}.t VALUES (11")).advises("binlog_format=ROW");
     // It cannot be passed.
     link.run().fault("TG-3008");

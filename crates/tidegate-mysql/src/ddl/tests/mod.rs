@@ -89,7 +89,7 @@ fn check(statement: &str, span: &Range<usize>, name: &str) {
     let text = &statement[span.clone()];
     assert!(
         text == name
-            || text == quote_identifier(name)
+            || text == names::quote_identifier(name)
             || text == format!("\"{}\"", name.replace('"', "\"\"")),
         "span {span:?} holds {text}, not {name}: {statement}"
     );

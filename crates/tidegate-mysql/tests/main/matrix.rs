@@ -43,13 +43,16 @@ fn integers() -> Family {
 }
 
 fn decimals() -> Family {
-    let shapes = [(65, 30), (65, 0), (1, 0), (1, 1), (9, 9), (10, 2), (18, 9), (19, 0), (30, 30), (38, 10), (37, 7)];
+    let shapes =
+        [(65, 30), (65, 0), (1, 0), (1, 1), (9, 9), (10, 2), (18, 9), (19, 0), (30, 30), (38, 10), (37, 7)];
     let columns = shapes.map(|(precision, scale)| {
         let whole = "9".repeat(precision - scale);
         let fraction = if scale > 0 { format!(".{}", "9".repeat(scale)) } else { String::new() };
         let least = if scale > 0 { format!("0.{}1", "0".repeat(scale - 1)) } else { "1".to_owned() };
-        let values = [format!("{whole}{fraction}"), format!("-{whole}{fraction}"), least.clone(), format!("-{least}")];
-        let mut column = column(&format!("DECIMAL({precision},{scale})"), &values.each_ref().map(String::as_str));
+        let values =
+            [format!("{whole}{fraction}"), format!("-{whole}{fraction}"), least.clone(), format!("-{least}")];
+        let mut column =
+            column(&format!("DECIMAL({precision},{scale})"), &values.each_ref().map(String::as_str));
         column.1.push("0".to_owned());
         column
     });
@@ -62,12 +65,31 @@ fn decimals() -> Family {
 
 fn floats() -> Family {
     let single = [
-        "3.4028234663852886e38", "-3.4028234663852886e38", "1.1754943508222875e-38", "1.401298464324817e-45", "0",
-        "1.1", "-1.1", "16777217", "0.1", "123456.789", "1e-10",
+        "3.4028234663852886e38",
+        "-3.4028234663852886e38",
+        "1.1754943508222875e-38",
+        "1.401298464324817e-45",
+        "0",
+        "1.1",
+        "-1.1",
+        "16777217",
+        "0.1",
+        "123456.789",
+        "1e-10",
     ];
     let double = [
-        "1.7976931348623157e308", "-1.7976931348623157e308", "2.2250738585072014e-308", "4.9406564584124654e-324", "0e0",
-        "1.1", "0.1", "1e22", "1e23", "9007199254740993", "123456789012345678e0", "-2.2250738585072011e-308",
+        "1.7976931348623157e308",
+        "-1.7976931348623157e308",
+        "2.2250738585072014e-308",
+        "4.9406564584124654e-324",
+        "0e0",
+        "1.1",
+        "0.1",
+        "1e22",
+        "1e23",
+        "9007199254740993",
+        "123456789012345678e0",
+        "-2.2250738585072011e-308",
     ];
     family(
         "floats",
@@ -101,30 +123,48 @@ fn dates() -> Family {
     let mut columns = vec![column(
         "DATE",
         &[
-            "'0000-00-00'", "'2020-00-00'", "'2020-01-00'", "'0000-01-01'", "'1000-01-01'", "'9999-12-31'",
-            "'2024-02-29'", "'2023-02-31'",
+            "'0000-00-00'",
+            "'2020-00-00'",
+            "'2020-01-00'",
+            "'0000-01-01'",
+            "'1000-01-01'",
+            "'9999-12-31'",
+            "'2024-02-29'",
+            "'2023-02-31'",
         ],
     )];
     for digits in 0..=6 {
         columns.push(column(
             &format!("DATETIME({digits})"),
             &[
-                "'0000-00-00 00:00:00'", "'9999-12-31 23:59:59'", "'2020-00-00 12:34:56.5'", "'1000-01-01 00:00:00'",
-                "'2024-02-29 23:59:58.123456'", "'2023-02-31 01:02:03.000001'",
+                "'0000-00-00 00:00:00'",
+                "'9999-12-31 23:59:59'",
+                "'2020-00-00 12:34:56.5'",
+                "'1000-01-01 00:00:00'",
+                "'2024-02-29 23:59:58.123456'",
+                "'2023-02-31 01:02:03.000001'",
             ],
         ));
         columns.push(column(
             &format!("TIMESTAMP({digits}) NULL"),
             &[
-                "'0000-00-00 00:00:00'", "'1970-01-01 00:00:01'", "'2038-01-19 03:14:06.999'",
+                "'0000-00-00 00:00:00'",
+                "'1970-01-01 00:00:01'",
+                "'2038-01-19 03:14:06.999'",
                 "'2001-09-09 01:46:40.000001'",
             ],
         ));
         columns.push(column(
             &format!("TIME({digits})"),
             &[
-                "'-838:59:59'", "'838:59:59'", "'-00:00:00.5'", "'-00:00:01'", "'00:00:00'", "'23:59:58.123456'",
-                "'-100:00:00.000001'", "'99:59:59.999'",
+                "'-838:59:59'",
+                "'838:59:59'",
+                "'-00:00:00.5'",
+                "'-00:00:01'",
+                "'00:00:00'",
+                "'23:59:58.123456'",
+                "'-100:00:00.000001'",
+                "'99:59:59.999'",
             ],
         ));
     }
@@ -133,14 +173,24 @@ fn dates() -> Family {
 
 /// Text that is hard to carry in statements and in files.
 const TEXTS: [&str; 9] = [
-    "''", "'a'", "'a   '", "'  b'", r#"'\0\\\'"%_'"#, r"'\n\r\t\Z\b'", r"'\\N'", "'\u{1f600}e\u{301}\u{6f22}'", "'NULL'",
+    "''",
+    "'a'",
+    "'a   '",
+    "'  b'",
+    r#"'\0\\\'"%_'"#,
+    r"'\n\r\t\Z\b'",
+    r"'\\N'",
+    "'\u{1f600}e\u{301}\u{6f22}'",
+    "'NULL'",
 ];
 const BYTES: [&str; 9] =
     ["''", "x'00'", "x'0000'", "x'ff00'", "x'20'", "x'6120'", "x'0020'", "x'5c27220a'", "x'f09f9880fe'"];
 
 fn texts() -> Family {
     let mut columns = Vec::new();
-    for kind in ["CHAR(10)", "CHAR(255)", "CHAR(0)", "VARCHAR(10)", "VARCHAR(63)", "VARCHAR(64)", "VARCHAR(300)"] {
+    for kind in
+        ["CHAR(10)", "CHAR(255)", "CHAR(0)", "VARCHAR(10)", "VARCHAR(63)", "VARCHAR(64)", "VARCHAR(300)"]
+    {
         columns.push(column(kind, &TEXTS));
     }
     let sizes = [("TINYTEXT", 255), ("TEXT", 65_535), ("MEDIUMTEXT", 65_536), ("LONGTEXT", 300_000)];
@@ -155,7 +205,8 @@ fn texts() -> Family {
 
 fn bytes() -> Family {
     let mut columns = Vec::new();
-    for kind in ["BINARY(5)", "BINARY(255)", "BINARY(0)", "VARBINARY(10)", "VARBINARY(255)", "VARBINARY(256)"] {
+    for kind in ["BINARY(5)", "BINARY(255)", "BINARY(0)", "VARBINARY(10)", "VARBINARY(255)", "VARBINARY(256)"]
+    {
         columns.push(column(kind, &BYTES));
     }
     let sizes = [("TINYBLOB", 255), ("BLOB", 65_535), ("MEDIUMBLOB", 65_536), ("LONGBLOB", 300_000)];
@@ -229,15 +280,33 @@ fn json(depth: usize) -> Family {
             column(
                 "JSON",
                 &[
-                    "'null'", "'true'", "'{}'", "'[]'", "'\"\"'", "'0'", "'-1'", "'65536'", "'9223372036854775807'",
-                    "'-9223372036854775808'", "'18446744073709551615'",
+                    "'null'",
+                    "'true'",
+                    "'{}'",
+                    "'[]'",
+                    "'\"\"'",
+                    "'0'",
+                    "'-1'",
+                    "'65536'",
+                    "'9223372036854775807'",
+                    "'-9223372036854775808'",
+                    "'18446744073709551615'",
                 ],
             ),
             column(
                 "JSON",
                 &[
-                    "'1.0'", "'-0.0'", "'0.1'", "'1e300'", "'-1e-300'", "'1.7976931348623157e308'",
-                    "'123456789012345680000'", "'1e15'", "'1e16'", "'123456789.123456789'", "'5e-324'",
+                    "'1.0'",
+                    "'-0.0'",
+                    "'0.1'",
+                    "'1e300'",
+                    "'-1e-300'",
+                    "'1.7976931348623157e308'",
+                    "'123456789012345680000'",
+                    "'1e15'",
+                    "'1e16'",
+                    "'123456789.123456789'",
+                    "'5e-324'",
                 ],
             ),
             column(
@@ -263,7 +332,10 @@ fn mysql_only() -> Family {
             column("FLOAT", &["-0e0", "0e0", "1e0"]),
             column("DOUBLE", &["-0e0", "0e0", "1e0"]),
             column("VECTOR(3)", &["STRING_TO_VECTOR('[1,-2.5,3e10]')", "STRING_TO_VECTOR('[0,0,0]')"]),
-            column("VECTOR", &["STRING_TO_VECTOR('[1]')", "STRING_TO_VECTOR(CONCAT('[', REPEAT('0.1,', 999), '1]'))"]),
+            column(
+                "VECTOR",
+                &["STRING_TO_VECTOR('[1]')", "STRING_TO_VECTOR(CONCAT('[', REPEAT('0.1,', 999), '1]'))"],
+            ),
             column("POINT SRID 4326", &["ST_GeomFromText('POINT(10 20)', 4326)"]),
             column("GEOMETRY", &["ST_GeomFromText('GEOMETRYCOLLECTION EMPTY')"]),
             column("VARCHAR(20) CHARACTER SET gb18030", &["'\u{6f22}\u{1f600}'", "'a\\\\'"]),
@@ -278,11 +350,24 @@ fn mariadb_only() -> Family {
         "mariadb",
         vec![
             column("INET4", &["'0.0.0.0'", "'255.255.255.255'", "'10.32.0.32'", "'32.32.32.32'"]),
-            column("INET6", &["'::'", "'::1'", "'fe80::20'", "'ffff:ffff::ffff'", "'2020:2020:2020:2020:2020:2020:2020:2020'"]),
+            column(
+                "INET6",
+                &[
+                    "'::'",
+                    "'::1'",
+                    "'fe80::20'",
+                    "'ffff:ffff::ffff'",
+                    "'2020:2020:2020:2020:2020:2020:2020:2020'",
+                ],
+            ),
             column(
                 "UUID",
-                &["'00000000-0000-0000-0000-000000000000'", "'123e4567-e89b-12d3-a456-426655440000'",
-                  "'20202020-2020-2020-2020-202020202020'", "'ffffffff-ffff-ffff-ffff-ffffffffff00'"],
+                &[
+                    "'00000000-0000-0000-0000-000000000000'",
+                    "'123e4567-e89b-12d3-a456-426655440000'",
+                    "'20202020-2020-2020-2020-202020202020'",
+                    "'ffffffff-ffff-ffff-ffff-ffffffffff00'",
+                ],
             ),
             column("VARCHAR(1000) COMPRESSED", &["''", "'a '", "REPEAT('abc ', 200)", "'\u{1f600}'"]),
             column("VARBINARY(1000) COMPRESSED", &["''", "x'00'", "REPEAT(x'00ff', 400)"]),
@@ -393,7 +478,10 @@ fn run(pair: &Pair, database: &str, families: &[Family]) {
     // MySQL's own default is unknown to MariaDB.
     let foreign = pair.source.flavour() != pair.target.flavour();
     let collate = if foreign { "COLLATE utf8mb4_unicode_ci" } else { "" };
-    sql(&pair.source, &format!("CREATE DATABASE {database} CHARACTER SET utf8mb4 {collate};\n{}", script(&create)));
+    sql(
+        &pair.source,
+        &format!("CREATE DATABASE {database} CHARACTER SET utf8mb4 {collate};\n{}", script(&create)),
+    );
     let mut rows = String::new();
     families.iter().for_each(|family| family.insert(0, &mut rows));
     sql(&pair.source, &script(&rows));
