@@ -203,7 +203,7 @@ mod tests {
             ("shop.*", "shop", "order", true),
             ("shop.*", "shop2", "order", false),
             ("s*p.o?d*", "shop", "order", true),
-            ("s*p.o?d*", "shop", "ooder", false),
+            ("s*p.o?d*", "shop", "oder", false),
             ("*.*", "a.b", "", true),
             ("`a.b`.t", "a.b", "t", true),
             ("`a*`.t", "ab", "t", false),

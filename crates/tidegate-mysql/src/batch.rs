@@ -9,7 +9,7 @@ use crate::binlog::rows::{Cell, Op};
 use crate::decode::RowChange;
 use crate::hash::Hash;
 use crate::plan::Plan;
-use crate::row_sql::{names, push_key, push_row, push_same_row, push_value};
+use crate::row_sql::{around_keys, names, push_key, push_row, push_same_row, push_value};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -92,6 +92,20 @@ impl Statements {
     fn close(&mut self, expected: Expected, table: &Arc<str>) {
         self.sql.push(b';');
         self.expected.push((expected, table.clone()));
+    }
+}
+
+/// What stands around the rows of a statement.
+#[derive(Clone, Copy)]
+struct Frame<'a> {
+    head: &'a str,
+    between: &'a str,
+    tail: &'a str,
+}
+
+impl<'a> Frame<'a> {
+    fn of_values(head: &'a str, tail: &'a str) -> Self {
+        Self { head, between: ",", tail }
     }
 }
 
@@ -335,14 +349,12 @@ impl TableBatch {
             Mode::Overlap => state.row_sql.is_none(),
             Mode::Exact => state.existed && (state.row_sql.is_none() || self.is_replaced(state)),
         };
-        let names = self.plan.key.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(",");
-        let (open, close) = if self.plan.key.len() == 1 { ("", "") } else { ("(", ")") };
-        let head = format!("DELETE FROM {} WHERE {open}{names}{close} IN (", self.plan.target);
+        let (before, between, after) = around_keys(&self.plan);
+        let head = format!("DELETE FROM {} WHERE {before}", self.plan.target);
         let rows = self.entries.iter().filter(gone).filter(|state| !state.key_sql.is_empty());
         self.statements(
             rows,
-            &head,
-            ")",
+            Frame { head: &head, between, tail: after },
             sql,
             |state| state.key_sql.clone(),
             out,
@@ -359,27 +371,27 @@ impl TableBatch {
         let present = self.entries.iter().filter(|state| state.row_sql.is_some());
         if mode == Mode::Overlap {
             let head = format!("REPLACE INTO {} ({names}) VALUES ", self.plan.target);
-            return self.statements(present, &head, "", sql, row, out, |_, _, _| Affected::Any);
+            return self
+                .statements(present, Frame::of_values(&head, ""), sql, row, out, |_, _, _| Affected::Any);
         }
         let in_place = |state: &&RowState| state.existed && !self.is_replaced(state);
         let head = format!("INSERT INTO {} ({names}) VALUES ", self.plan.target);
         let tail = update_clause(&self.plan, values_function);
         let updated = present.clone().filter(in_place);
-        self.statements(updated, &head, &tail, sql, row, out, |_, sure, unsure| Affected::Updates {
-            sure,
-            unsure,
+        self.statements(updated, Frame::of_values(&head, &tail), sql, row, out, |_, sure, unsure| {
+            Affected::Updates { sure, unsure }
         });
         let inserted = present.filter(|state| !in_place(state));
-        self.statements(inserted, &head, "", sql, row, out, |rows, _, _| Affected::Rows(rows));
+        self.statements(inserted, Frame::of_values(&head, ""), sql, row, out, |rows, _, _| {
+            Affected::Rows(rows)
+        });
     }
 
-    /// As few statements as their size allows, each `head row, row, … tail`.
-    #[expect(clippy::too_many_arguments, reason = "one loop for three kinds of statements")]
+    /// As few statements as their size allows, each with its frame around the rows.
     fn statements<'a>(
         &'a self,
         rows: impl Iterator<Item = &'a RowState>,
-        head: &str,
-        tail: &str,
+        frame: Frame<'_>,
         sql: &[u8],
         text: impl Fn(&RowState) -> Range<u32>,
         out: &mut Statements,
@@ -390,9 +402,9 @@ impl TableBatch {
         while let Some(state) = rows.next() {
             if count == 0 {
                 start = out.sql.len();
-                out.sql.extend_from_slice(head.as_bytes());
+                out.sql.extend_from_slice(frame.head.as_bytes());
             } else {
-                out.sql.push(b',');
+                out.sql.extend_from_slice(frame.between.as_bytes());
             }
             let range = text(state);
             out.sql.extend_from_slice(&sql[range.start as usize..range.end as usize]);
@@ -400,7 +412,7 @@ impl TableBatch {
             unsure += u64::from(state.changes > 1 && state.before_hash == state.after_hash);
             zeros += u64::from(state.zeros);
             if rows.peek().is_none() || count == STATEMENT_ROWS || out.sql.len() - start >= STATEMENT_BYTES {
-                out.sql.extend_from_slice(tail.as_bytes());
+                out.sql.extend_from_slice(frame.tail.as_bytes());
                 let affected = affected(count, count - unsure, unsure);
                 // An update in place converts a value twice.
                 out.close(Expected { affected, warnings_max: 2 * zeros }, &self.name);

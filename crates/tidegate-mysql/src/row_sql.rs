@@ -11,12 +11,32 @@ pub(crate) fn names(plan: &Plan) -> String {
     plan.written.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(",")
 }
 
+/// What stands before, between and after keys in a condition that finds their rows.
+pub(crate) fn around_keys(plan: &Plan) -> (String, &'static str, &'static str) {
+    if is_compared_apart(plan) {
+        return (String::new(), " OR ", "");
+    }
+    let names = plan.key.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(",");
+    let (open, close) = if plan.key.len() == 1 { ("", "") } else { ("(", ")") };
+    (format!("{open}{names}{close} IN ("), ",", ")")
+}
+
+/// MySQL finds no number of an ENUM or a SET in a list of tuples.
+fn is_compared_apart(plan: &Plan) -> bool {
+    let is_listed = |cell: usize| matches!(plan.map.columns[cell].kind, Kind::Enum { .. } | Kind::Set { .. });
+    plan.key.len() > 1 && plan.key.iter().any(|(cell, _)| is_listed(*cell))
+}
+
 pub(crate) fn push_key(out: &mut Vec<u8>, plan: &Plan, row: &[Cell<'_>]) -> Result<()> {
     let tuple = plan.key.len() > 1;
     out.extend_from_slice(if tuple { b"(" } else { b"" });
-    for (at, (cell, _)) in plan.key.iter().enumerate() {
-        out.extend_from_slice(if at > 0 { b"," } else { b"" });
-        push_value(out, plan, *cell, &[], row)?;
+    if is_compared_apart(plan) {
+        push_same_row(out, plan, row)?;
+    } else {
+        for (at, (cell, _)) in plan.key.iter().enumerate() {
+            out.extend_from_slice(if at > 0 { b"," } else { b"" });
+            push_value(out, plan, *cell, &[], row)?;
+        }
     }
     out.extend_from_slice(if tuple { b")" } else { b"" });
     Ok(())

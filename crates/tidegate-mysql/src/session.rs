@@ -81,6 +81,17 @@ pub(crate) async fn run(conn: &mut Conn, statement: &str) -> Result<Outcome> {
 /// answer then.
 pub(crate) async fn run_all(conn: &mut Conn, statements: &[u8], count: usize) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::with_capacity(count);
+    run_each(conn, statements, count, &mut outcomes).await?;
+    Ok(outcomes)
+}
+
+/// The same; after an error `outcomes` has one for each statement before the one that failed.
+pub(crate) async fn run_each(
+    conn: &mut Conn,
+    statements: &[u8],
+    count: usize,
+    outcomes: &mut Vec<Outcome>,
+) -> Result<()> {
     let mut result = conn.query_iter(statements).await.map_err(understand)?;
     for _ in 0..count {
         outcomes
@@ -88,8 +99,7 @@ pub(crate) async fn run_all(conn: &mut Conn, statements: &[u8], count: usize) ->
         // To the end of this answer, which brings the next one: an error of the next statement comes from here.
         while result.next().await.map_err(understand)?.is_some() {}
     }
-    result.drop_result().await.map_err(understand)?;
-    Ok(outcomes)
+    result.drop_result().await.map_err(understand)
 }
 
 /// The warnings of the last statement, for messages.

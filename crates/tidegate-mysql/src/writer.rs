@@ -5,7 +5,7 @@ use crate::binlog::event::code;
 use crate::connect::{Endpoint, Server, understand};
 use crate::decode::{Decoder, entries, is_rows};
 use crate::schema;
-use crate::session::{self, Marker, run, run_all, warnings};
+use crate::session::{self, Marker, run, run_each, warnings};
 use crate::state;
 use crate::target::Knowledge;
 use crate::xa;
@@ -137,7 +137,15 @@ impl LaneWriter {
             return Err(Error::new(Code::WriteRefused, what).with_remedy(remedy));
         }
         let before = if opens { 2 } else { 0 };
-        let outcomes = run_all(&mut self.conn, sql, before + statements.expected.len()).await?;
+        let mut outcomes = Vec::new();
+        let count = before + statements.expected.len();
+        if let Err(error) = run_each(&mut self.conn, sql, count, &mut outcomes).await {
+            let failed = outcomes.len().checked_sub(before).and_then(|at| statements.expected.get(at));
+            return Err(match failed {
+                Some((_, table)) => error.context(table),
+                None => error,
+            });
+        }
         if opens && outcomes[1].affected_rows != 1 {
             // Who moved it: our own commit whose answer was lost, or somebody else? Looking again tells.
             return Err(Error::new(

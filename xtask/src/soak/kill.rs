@@ -134,7 +134,7 @@ fn one_seed(program: &Program, arena: &Arena, seed: u64) -> Result<String, Strin
 }
 
 /// The load, and above it one life of the program after the other. Answers what each was at when it was killed.
-/// With even seeds tables change from the beginning, with odd ones once the copy is done.
+/// With even seeds tables change during the copy too, with odd ones once it is done.
 fn under_load(
     program: &Program,
     arena: &Arena,
@@ -148,7 +148,8 @@ fn under_load(
         database,
         folder: &route.folder,
         stop: Stop::default(),
-        tables_may_change: AtomicBool::new(seed.is_multiple_of(2)),
+        changes_while_copying: seed.is_multiple_of(2),
+        copied: AtomicBool::new(false),
     };
     let load = &load;
     thread::scope(|scope| {
@@ -180,7 +181,7 @@ fn one_life(
         link.process.kill();
         let phase = phase(target, &route.name);
         if phase == APPLYING {
-            load.tables_may_change.store(true, Ordering::Relaxed);
+            load.copied.store(true, Ordering::Relaxed);
         }
         return Ok(phase);
     }

@@ -17,6 +17,9 @@ use crate::wait::Stop;
 /// The client must come to the end of what it was fed before the load counts as over.
 const END_DEADLINE: Duration = Duration::from_secs(60);
 
+/// While the copy runs, tables change so much less often.
+const SELDOM: u64 = 25;
+
 /// One session's part of the load.
 #[derive(Clone, Copy)]
 pub(super) struct Stream {
@@ -36,8 +39,21 @@ pub(super) struct Load<'a> {
     /// Where everything written is kept, to run it again by hand.
     pub(super) folder: &'a Path,
     pub(super) stop: Stop,
-    /// Until this is set, tables stay as they are.
-    pub(super) tables_may_change: AtomicBool,
+    /// Whether tables change at all before the copy is done.
+    pub(super) changes_while_copying: bool,
+    /// Whether the copy is done.
+    pub(super) copied: AtomicBool,
+}
+
+impl Load<'_> {
+    fn schema_percent(&self, stream: Stream) -> u64 {
+        match (self.copied.load(Ordering::Relaxed), self.changes_while_copying) {
+            (true, _) => stream.schema_percent,
+            // A copy begins anew with every change: seldom enough that it comes to an end at times.
+            (false, true) => stream.schema_percent.div_ceil(SELDOM),
+            (false, false) => 0,
+        }
+    }
 }
 
 /// What one session did.
@@ -84,8 +100,7 @@ fn feed(
     let mut done = Done::default();
     while !load.stop.within(stream.pause) {
         for _ in 0..stream.burst {
-            let tables_may_change = load.tables_may_change.load(Ordering::Relaxed);
-            let Turn { sql, counter } = if tables_may_change && random.chance(stream.schema_percent) {
+            let Turn { sql, counter } = if random.chance(load.schema_percent(stream)) {
                 statements::schema(&mut random)
             } else {
                 statements::rows(&mut random)

@@ -168,3 +168,39 @@ fn a_closed_segment_cut_at_every_byte_is_damage() {
         assert_eq!(outcome, Err(Code::ChangeLogDamaged), "cut at {cut}");
     }
 }
+
+/// Whole frames that are missing have no wrong checksum.
+#[test]
+fn a_transaction_cut_out_of_a_closed_segment_is_damage() {
+    let (book, _) = sample(SMALL, 30);
+    let file = &book.files()[1];
+    let folder = copy(&book, file, |bytes| {
+        let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        let mut frame = 24 + number(12);
+        while bytes[frame + 8] != 1 {
+            frame += 8 + number(frame);
+        }
+        let after = frame + 8 + number(frame);
+        bytes.drain(frame..after);
+    });
+    assert_eq!(read_damaged(folder.path(), SMALL, &book.entries), Err(Code::ChangeLogDamaged));
+}
+
+/// What a torn end held must not be found behind what is written after it.
+#[test]
+fn a_torn_end_leaves_nothing_behind() {
+    let (mut book, _) = sample(SMALL, 5);
+    let file = book.last_file();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes.extend([0x5a; 3_000]);
+    std::fs::write(&file, bytes).unwrap();
+    let (log, writer, count) = reopen(book.folder.path(), SMALL, &book.entries).unwrap().unwrap();
+    assert_eq!(count, book.entries.len());
+    (book.log, book.writer) = (log, writer);
+    while book.files().len() < 4 {
+        book.add(1, 20);
+        book.writer.publish().unwrap();
+    }
+    let (again, _, _) = reopen(book.folder.path(), SMALL, &book.entries).unwrap().unwrap();
+    assert_eq!(read_from(&again, 1).unwrap(), book.entries);
+}
