@@ -9,4 +9,3 @@ mod program;
 mod rights;
 mod servers;
 mod source_log;
-mod target;
