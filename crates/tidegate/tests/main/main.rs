@@ -9,3 +9,4 @@ mod program;
 mod rights;
 mod servers;
 mod source_log;
+mod target;
