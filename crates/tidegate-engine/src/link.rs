@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 /// So often the copy begins anew by itself because a schema change came in its way.
 const COPY_ATTEMPTS: u32 = 5;
+/// So often it is looked at whether the source counts a commit that was read from its log.
+const LOOKS_AT_END: u32 = 20;
+const LOOK_AT_END_EVERY: Duration = Duration::from_millis(100);
 
 /// How a link is to run.
 #[derive(Clone, Debug)]
@@ -154,7 +157,7 @@ impl Link {
             let what = format!("it was begun with {}, now it is {now}", state.selection);
             return Err(Error::new(Code::SelectionChanged, what));
         }
-        let lineage = self.source.lineage().await?;
+        let lineage = self.source.lineage().await.map_err(at_source)?;
         if state.source != lineage {
             let what = format!(
                 "the link was begun with positions of {}, the source now has those of {lineage}",
@@ -337,12 +340,27 @@ impl Link {
         if !self.options.until_caught_up {
             std::future::pending::<()>().await;
         }
-        let goal = self.source.position().await?;
+        let read = self.progress.captured().borrow().position.clone();
+        let goal = self.end_after(&read).await.map_err(at_source)?;
         let Some(seq) = self.captured_up_to(&goal, || false).await? else { return Ok(false) };
         while applied.borrow_and_update().seq < seq {
             applied.changed().await.map_err(|_| Error::new(Code::Internal, "no progress"))?;
         }
         Ok(true)
+    }
+
+    /// The end of the source's log. What was read from it must lie before: in a source that went back it would look as if
+    /// there were nothing left to read. A commit may stand in the log some moments before the source counts it.
+    async fn end_after(&self, read: &Position) -> Result<Position> {
+        let mut end = self.source.position().await?;
+        for _ in 0..LOOKS_AT_END {
+            if self.source.cursor(&end)?.covers(read)? {
+                return Ok(end);
+            }
+            tokio::time::sleep(LOOK_AT_END_EVERY).await;
+            end = self.source.position().await?;
+        }
+        Err(Error::new(Code::SourceRewound, format!("it is at {end}, and {read} was read from it")))
     }
 }
 

@@ -94,10 +94,12 @@ pub(crate) async fn run_each(
 ) -> Result<()> {
     let mut result = conn.query_iter(statements).await.map_err(understand)?;
     for _ in 0..count {
-        outcomes
-            .push(Outcome { affected_rows: result.affected_rows(), warnings: u64::from(result.warnings()) });
-        // To the end of this answer, which brings the next one: an error of the next statement comes from here.
+        let outcome =
+            Outcome { affected_rows: result.affected_rows(), warnings: u64::from(result.warnings()) };
+        // To the end of this answer. The driver keeps a statement's error back until its answer is asked for, which is
+        // here: only what comes through is an outcome.
         while result.next().await.map_err(understand)?.is_some() {}
+        outcomes.push(outcome);
     }
     result.drop_result().await.map_err(understand)
 }

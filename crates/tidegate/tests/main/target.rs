@@ -108,6 +108,11 @@ fn conflicts(pair: &Pair) {
             "DELETE FROM clash.t WHERE id = 3",
             "INSERT INTO clash.t VALUES (3, 'three')",
         ),
+        (
+            "INSERT INTO clash.t VALUES (4, 'mine')",
+            "INSERT INTO clash.t VALUES (4, 'four'), (5, 'five')",
+            "DELETE FROM clash.t WHERE id = 4",
+        ),
     ] {
         sql(&pair.target(), by_hand);
         sql(&pair.source(), change);
