@@ -103,6 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         let _ = fs::remove_dir_all(&bench.folder);
         for measured in measured.map_err(|text| format!("{}: {text}", name(*scenario)))? {
             report.write(&measured)?;
+            println!("{}", measured.line());
             all.push(measured);
         }
     }

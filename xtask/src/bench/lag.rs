@@ -29,12 +29,13 @@ struct Lag {
 pub(super) fn run(bench: &Bench) -> Result<Vec<Measured>, String> {
     let probe = bench.example("lag")?;
     let source = servers::source(&bench.folder)?;
-    source
-        .sql("CREATE DATABASE lag; CREATE TABLE lag.lag (id BIGINT PRIMARY KEY, body CHAR(100) NOT NULL)")?;
-    source.sql("INSERT INTO lag.lag VALUES (0, 'first')")?;
+    source.sql(
+        "CREATE DATABASE probe; CREATE TABLE probe.marks (id BIGINT PRIMARY KEY, body CHAR(100) NOT NULL)",
+    )?;
+    source.sql("INSERT INTO probe.marks VALUES (0, 'first')")?;
     let target = servers::target(&bench.folder, "ours", 2)?;
     let replica = servers::target(&bench.folder, "peer", 3)?;
-    servers::seed_replica(&source, &replica, "lag")?;
+    servers::seed_replica(&source, &replica, "probe")?;
     let (mut ours, mut peer) = (Vec::new(), Vec::new());
     for _ in 0..bench.runs {
         ours.push(of_ours(bench, &probe, &source, &target)?);
@@ -52,7 +53,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Measured>, String> {
 }
 
 fn of_ours(bench: &Bench, probe: &Path, source: &Server, target: &Server) -> Result<(Lag, Sample), String> {
-    let route = servers::route(source, target, "lag", &bench.folder, "lag");
+    let route = servers::route(source, target, "probe", &bench.folder, "lag");
     let mut link = bench.program.sync(&route, &[])?;
     link.wait_until_streaming(STREAMING_DEADLINE)
         .map_err(|text| format!("{text}; {}", route.last_words()))?;
@@ -90,7 +91,7 @@ fn of_replica(probe: &Path, source: &Server, replica: &Server) -> Result<(Lag, S
 /// Runs the probe, which writes to one server and looks at the other.
 fn measure(probe: &Path, source: &Server, target: &Server) -> Result<Lag, String> {
     let mut command = Command::new(probe);
-    command.args([source.url(), target.url()]).args(["lag.lag", &RATE.to_string(), &SECONDS.to_string()]);
+    command.args([source.url(), target.url()]).args(["probe.marks", &RATE.to_string(), &SECONDS.to_string()]);
     let mut command = tied(&command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut process = Process::start("the lag example", command)?;

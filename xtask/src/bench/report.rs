@@ -85,6 +85,24 @@ impl Measured {
     }
 }
 
+impl Measured {
+    /// A row of the table.
+    pub(super) fn line(&self) -> String {
+        format!(
+            "{:<22} {:>10.1} {:>10.1} {:<10} {:>6.2}  {:>10.2} {:>7.0} {:>8.0}  {}",
+            self.scenario,
+            self.ours,
+            self.peer,
+            self.unit,
+            self.ratio,
+            self.engine_cpu_us_per_row,
+            self.engine_core_percent,
+            self.rss_mb,
+            self.peer_name
+        )
+    }
+}
+
 impl CpuSeconds {
     fn of(samples: &[Sample]) -> CpuSeconds {
         CpuSeconds {
@@ -170,6 +188,7 @@ fn machine() -> String {
     format!("{cores} × {processor}, {} GB, Linux {}", (kib * 1024).div_ceil(1_000_000_000), kernel.trim())
 }
 
+/// All results as one table.
 pub(super) fn print(all: &[Measured]) {
     println!();
     println!(
@@ -177,18 +196,7 @@ pub(super) fn print(all: &[Measured]) {
         "SCENARIO", "OURS", "PEER", "UNIT", "RATIO", "CPU us/row", "CPU %", "RSS MB"
     );
     for one in all {
-        println!(
-            "{:<22} {:>10.1} {:>10.1} {:<10} {:>6.2}  {:>10.2} {:>7.0} {:>8.0}  {}",
-            one.scenario,
-            one.ours,
-            one.peer,
-            one.unit,
-            one.ratio,
-            one.engine_cpu_us_per_row,
-            one.engine_core_percent,
-            one.rss_mb,
-            one.peer_name
-        );
+        println!("{}", one.line());
     }
 }
 

@@ -64,6 +64,8 @@ struct Open {
     id: Gtid,
     committed_at_us: u64,
     has_data: bool,
+    /// Whether a commit follows even after a schema change: MariaDB says so at the beginning.
+    grouped: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,7 +246,8 @@ impl BinlogCapture {
             Gtid::Mysql { uuid: read.sid, tag: read.tag, gno: read.gno }
         };
         let at = read.original_commit_timestamp_us.or(read.immediate_commit_timestamp_us);
-        self.transaction = Some(Open { id, committed_at_us: at.unwrap_or(0), has_data: false });
+        self.transaction =
+            Some(Open { id, committed_at_us: at.unwrap_or(0), has_data: false, grouped: false });
         Ok(())
     }
 
@@ -260,8 +263,8 @@ impl BinlogCapture {
         } else {
             Gtid::None
         };
-        self.transaction =
-            Some(Open { id, committed_at_us: u64::from(timestamp) * 1_000_000, has_data: false });
+        let (committed_at_us, grouped) = (u64::from(timestamp) * 1_000_000, !read.is_standalone());
+        self.transaction = Some(Open { id, committed_at_us, has_data: false, grouped });
         Ok(())
     }
 
@@ -345,7 +348,8 @@ impl BinlogCapture {
         if selected {
             self.data(code::QUERY, body, sink);
         }
-        if scanned.start_transaction_span.is_some() {
+        let grouped = self.transaction.as_ref().is_some_and(|open| open.grouped);
+        if grouped || scanned.start_transaction_span.is_some() {
             // CREATE TABLE … SELECT: the rows follow in the same transaction, and get one of their own here.
             if selected {
                 let at = self.transaction.as_ref().map_or(0, |open| open.committed_at_us);

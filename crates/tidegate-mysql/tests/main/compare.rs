@@ -6,6 +6,8 @@ use tidegate_sandbox::Server;
 
 /// Stands before each table's rows.
 const MARK: &str = "==";
+/// Database and table.
+type Name = (String, String);
 /// Columns of a table: name and type.
 type Columns = Vec<(String, String)>;
 
@@ -13,7 +15,7 @@ type Columns = Vec<(String, String)>;
 #[track_caller]
 pub(crate) fn assert_same(pair: &Pair, databases: &str, what: &str) {
     let (wanted, found) = (tables(&pair.source, databases), tables(&pair.target, databases));
-    let names = |tables: &BTreeMap<(String, String), Columns>| tables.keys().cloned().collect::<Vec<_>>();
+    let names = |tables: &BTreeMap<Name, Columns>| tables.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&wanted), names(&found), "{what}: tables");
     assert!(!wanted.is_empty(), "{what}: nothing to compare");
     let (source, target) = std::thread::scope(|scope| {
@@ -23,15 +25,18 @@ pub(crate) fn assert_same(pair: &Pair, databases: &str, what: &str) {
     let mut report = String::new();
     for (name, columns) in &wanted {
         let (source, target) = (&source[name], &target[name]);
-        if source != target {
-            report.push_str(&describe(name, columns, source, target));
+        if pair.is_one_flavour() && source.definition != target.definition {
+            report.push_str(&format!("{}\n{}\n", source.definition, target.definition));
+        }
+        if source.rows != target.rows {
+            report.push_str(&describe(name, columns, &source.rows, &target.rows));
         }
     }
     assert!(report.is_empty(), "{what}: source and target differ\n{report}");
 }
 
 /// The first of the sorted rows that differ.
-fn describe(name: &(String, String), columns: &Columns, source: &[String], target: &[String]) -> String {
+fn describe(name: &Name, columns: &Columns, source: &[String], target: &[String]) -> String {
     let at = source.iter().zip(target).position(|(one, other)| one != other);
     let at = at.unwrap_or(source.len().min(target.len()));
     let mut text = format!("{}.{}: {} rows and {}\n", name.0, name.1, source.len(), target.len());
@@ -57,7 +62,7 @@ fn cut(text: &str) -> String {
     text.chars().take(400).collect()
 }
 
-fn tables(server: &Server, databases: &str) -> BTreeMap<(String, String), Columns> {
+fn tables(server: &Server, databases: &str) -> BTreeMap<Name, Columns> {
     let parts = ["c.TABLE_SCHEMA", "c.TABLE_NAME", "c.COLUMN_NAME", "c.COLUMN_TYPE"];
     // The client would escape some bytes of odd names.
     let parts = parts.map(|part| format!("HEX(CONVERT({part} USING utf8mb4))"));
@@ -89,28 +94,44 @@ fn from_hex(text: &str) -> String {
     String::from_utf8(bytes.collect()).expect("a name in UTF-8")
 }
 
-type Rows = BTreeMap<(String, String), Vec<String>>;
+/// What a server prints of a table.
+struct Printed {
+    definition: String,
+    rows: Vec<String>,
+}
 
-fn read(server: &Server, tables: &BTreeMap<(String, String), Columns>) -> Rows {
+fn read(server: &Server, tables: &BTreeMap<Name, Columns>) -> BTreeMap<Name, Printed> {
     let quote = |name: &str| format!("`{}`", name.replace('`', "``"));
     let mut script = String::new();
     for ((database, table), columns) in tables {
         let cells: Vec<String> = columns.iter().map(|(name, kind)| exact(&quote(name), kind)).collect();
         let (cells, name) = (cells.join(", "), format!("{}.{}", quote(database), quote(table)));
-        script.push_str(&format!("SELECT '{MARK}'; SELECT {cells} FROM {name};\n"));
+        script.push_str(&format!("SELECT '{MARK}'; SHOW CREATE TABLE {name}; SELECT {cells} FROM {name};\n"));
     }
     let text = sql(server, &script);
-    let mut sections: Vec<Vec<String>> = Vec::new();
-    for line in text.lines() {
+    let mut printed: Vec<Printed> = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
         if line == MARK {
-            sections.push(Vec::new());
+            let definition = without_counter(lines.next().expect("a definition"));
+            printed.push(Printed { definition, rows: Vec::new() });
         } else {
-            sections.last_mut().expect("a mark comes first").push(line.to_owned());
+            printed.last_mut().expect("a mark comes first").rows.push(line.to_owned());
         }
     }
-    sections.iter_mut().for_each(|rows| rows.sort());
-    assert_eq!(sections.len(), tables.len());
-    tables.keys().cloned().zip(sections).collect()
+    printed.iter_mut().for_each(|table| table.rows.sort());
+    assert_eq!(printed.len(), tables.len());
+    tables.keys().cloned().zip(printed).collect()
+}
+
+/// A definition without where its AUTO_INCREMENT stands: rows that came and went between move it on the source alone.
+fn without_counter(definition: &str) -> String {
+    match definition.split_once(" AUTO_INCREMENT=") {
+        Some((before, after)) => {
+            format!("{before}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
+        None => definition.to_owned(),
+    }
 }
 
 /// An expression whose text says exactly what is stored.

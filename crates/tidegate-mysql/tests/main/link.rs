@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tidegate_engine::link::{self, Options, Outcome};
-use tidegate_engine::progress::Progress;
+use tidegate_engine::progress::{Progress, Step};
 use tidegate_model::{InstanceName, Result, Selection, Source};
 use tidegate_mysql::{Endpoint, MysqlSource, MysqlTarget};
 use tidegate_sandbox::Server;
@@ -111,6 +111,8 @@ impl Running<'_> {
     pub(crate) fn wait(&mut self) {
         let (source, progress, task) = (&self.source, &self.progress, &mut self.task);
         let reached = async {
+            let mut step = progress.step();
+            step.wait_for(|step| *step == Step::Streaming).await.expect("the link holds its progress");
             let goal = source.position().await.expect("a position");
             let mut captured = progress.captured();
             let seq = loop {

@@ -476,8 +476,7 @@ fn run(pair: &Pair, database: &str, families: &[Family]) {
     let script = |body: &str| format!("USE {database};\n{body}");
     let create: String = families.iter().map(Family::create).collect();
     // MySQL's own default is unknown to MariaDB.
-    let foreign = pair.source.flavour() != pair.target.flavour();
-    let collate = if foreign { "COLLATE utf8mb4_unicode_ci" } else { "" };
+    let collate = if pair.is_one_flavour() { "" } else { "COLLATE utf8mb4_unicode_ci" };
     sql(
         &pair.source,
         &format!("CREATE DATABASE {database} CHARACTER SET utf8mb4 {collate};\n{}", script(&create)),

@@ -30,6 +30,10 @@ impl Pair {
     pub(crate) fn new(source: Flavour, target: Flavour) -> Self {
         Self { source: server(source, Role::Source), target: server(target, Role::Target) }
     }
+
+    pub(crate) fn is_one_flavour(&self) -> bool {
+        self.source.flavour() == self.target.flavour()
+    }
 }
 
 fn server(flavour: Flavour, role: Role) -> Arc<Server> {
@@ -58,15 +62,5 @@ pub(crate) fn sql(server: &Server, statements: &str) -> String {
     let text = format!(
         "SET NAMES utf8mb4; SET sql_mode = 'ALLOW_INVALID_DATES'; SET time_zone = '+00:00';\n{statements}"
     );
-    if let Ok(folder) = std::env::var("DUMP") {
-        use std::io::Write;
-        std::fs::File::options()
-            .append(true)
-            .create(true)
-            .open(format!("{folder}/{}.sql", server.flavour()))
-            .unwrap()
-            .write_all(format!("{text};\n-- END\n").as_bytes())
-            .unwrap();
-    }
     server.sql(&text).unwrap_or_else(|why| panic!("{why}"))
 }

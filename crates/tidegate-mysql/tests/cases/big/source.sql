@@ -1,0 +1,6 @@
+CREATE TABLE digits (d INT PRIMARY KEY);
+INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9);
+CREATE TABLE t (id INT PRIMARY KEY, code INT NOT NULL, v VARCHAR(40), UNIQUE (code));
+CREATE TABLE plain (id INT PRIMARY KEY, v VARCHAR(40));
+CREATE TABLE keyless (id INT, v TEXT);
+INSERT INTO keyless VALUES (1, REPEAT('a', 1000)), (1, REPEAT('a', 1000)), (2, NULL);

@@ -1,0 +1,14 @@
+INSERT INTO t (id, price) VALUES (10, 5), (11, 6);
+UPDATE t SET qty = qty + 1;
+UPDATE t SET hidden = NULL WHERE id = 1;
+UPDATE t SET price = NULL WHERE id = 10;
+UPDATE t SET id = id + 100 WHERE id < 3;
+DELETE FROM t WHERE id = 3;
+SET time_zone = '+05:30';
+INSERT INTO t (id, price) VALUES (12, 7);
+UPDATE t SET qty = 9 WHERE id = 12;
+SET time_zone = 'SYSTEM';
+UPDATE t SET made = '2001-01-01 00:00:00' WHERE id = 12;
+INSERT INTO only_generated (a) VALUES (3), (NULL);
+UPDATE only_generated SET a = 4 WHERE a = 2;
+DELETE FROM only_generated WHERE a IS NULL LIMIT 2;

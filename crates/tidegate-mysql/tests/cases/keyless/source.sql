@@ -1,0 +1,10 @@
+CREATE TABLE t (a INT, b VARCHAR(20), c FLOAT, d DOUBLE);
+CREATE TABLE ci (b VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci);
+CREATE TABLE all_null (a INT, b TEXT, c DATE);
+CREATE TABLE indexed (a INT, b INT, KEY (a));
+CREATE TABLE some_generated (a INT, g INT AS (a + 1) VIRTUAL);
+INSERT INTO t VALUES (1, 'a', 1.1, 1.1), (1, 'a', 1.1, 1.1), (1, 'A', 1.1, 1.1), (NULL, NULL, NULL, NULL), (NULL, NULL, NULL, NULL), (2, '', 0.1, 1e300);
+INSERT INTO ci VALUES ('a'), ('A'), ('a '), ('á'), (''), (' ');
+INSERT INTO all_null VALUES (NULL, NULL, NULL), (NULL, NULL, NULL), (NULL, NULL, NULL);
+INSERT INTO indexed VALUES (1, 1), (1, 1), (1, 2), (2, 1);
+INSERT INTO some_generated (a) VALUES (1), (1), (NULL);

@@ -1,0 +1,25 @@
+SET binlog_row_value_options = 'PARTIAL_JSON';
+UPDATE t SET j = JSON_SET(j, '$.a', 2) WHERE id = 1;
+UPDATE t SET j = JSON_REPLACE(j, '$.b[2].c', 'é "quoted" \\ \n'), n = 1, k = JSON_SET(k, '$[1]', JSON_OBJECT('x', 1)) WHERE id = 1;
+UPDATE t SET j = JSON_REMOVE(j, '$.b[0]'), k = JSON_REMOVE(k, '$.k.l.m') WHERE id IN (1, 2);
+UPDATE t SET j = JSON_SET(j, '$[0]', CAST('{"new": [true, null]}' AS JSON)) WHERE id = 2;
+BEGIN;
+UPDATE t SET j = JSON_SET(j, '$.a', 3) WHERE id = 5;
+UPDATE t SET j = JSON_SET(j, '$.a', 2) WHERE id = 5;
+COMMIT;
+BEGIN;
+UPDATE t SET j = JSON_SET(j, '$.a', 4) WHERE id = 1;
+UPDATE t SET j = JSON_REMOVE(j, '$.a'), id = 100 WHERE id = 1;
+UPDATE t SET j = JSON_SET(j, '$.z', 1) WHERE id = 100;
+COMMIT;
+UPDATE t SET j = JSON_SET(j, '$.a', 1.25e0) WHERE id = 4;
+UPDATE keyless SET j = JSON_SET(j, '$.a', 2) WHERE JSON_CONTAINS_PATH(j, 'one', '$.a');
+SET binlog_row_value_options = '';
+-- The same text, and another value.
+UPDATE t SET j = JSON_ARRAY(CAST(1.25 AS DECIMAL(10,2))) WHERE id = 6;
+UPDATE t SET j = JSON_ARRAY(CAST('2024-01-01' AS DATE)) WHERE id = 7;
+UPDATE t SET j = '2', k = JSON_OBJECT('d', CAST('2024-01-01' AS DATE)) WHERE id = 8;
+DELETE FROM keyless WHERE CAST(j AS CHAR) = '1.0';
+DELETE FROM keyless WHERE CAST(j AS CHAR) = 'true';
+UPDATE keyless SET j = '[]' WHERE CAST(j AS CHAR) = '"1"';
+DELETE FROM t WHERE id = 2;

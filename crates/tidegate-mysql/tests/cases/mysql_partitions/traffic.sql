@@ -1,0 +1,14 @@
+UPDATE p SET y = 2005 WHERE id = 1;
+INSERT INTO p VALUES (3, 1990, 'c'), (4, 2020, 'd');
+ALTER TABLE p TRUNCATE PARTITION p0;
+ALTER TABLE p REORGANIZE PARTITION p1 INTO (PARTITION p1 VALUES LESS THAN (2010), PARTITION p2 VALUES LESS THAN MAXVALUE);
+UPDATE p SET v = CONCAT(v, v);
+UPDATE checked SET f = 'c' WHERE id = 1;
+UPDATE checked SET f = 'a' WHERE id = 2;
+UPDATE checked SET f = 'B' WHERE id = 1;
+UPDATE invisible SET v = 3 WHERE v = 1 LIMIT 1;
+DELETE FROM invisible WHERE v = 1;
+SET SESSION sql_generate_invisible_primary_key = 1;
+CREATE TABLE made (v INT);
+INSERT INTO made VALUES (1), (2), (2);
+UPDATE made SET v = 3 WHERE v = 2 LIMIT 1;

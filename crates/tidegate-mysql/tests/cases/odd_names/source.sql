@@ -1,0 +1,17 @@
+CREATE TABLE `we``ird "t'able"` (`k``ey` INT PRIMARY KEY, `co\lumn % ? "x"` VARCHAR(20), ` leading` INT, `tidegate_new` INT, `values` INT);
+CREATE TABLE `Case` (id INT PRIMARY KEY, V INT);
+CREATE TABLE `case` (id INT PRIMARY KEY, v INT);
+CREATE TABLE `größe ☃ 漢字` (`naïve` INT PRIMARY KEY, `ключ` TEXT);
+CREATE TABLE `a.b` (`c.d` INT PRIMARY KEY, `e-f` INT);
+CREATE TABLE `0123456789012345678901234567890123456789012345678901234567890123` (`0123456789012345678901234567890123456789012345678901234567890123` INT PRIMARY KEY, `select` INT);
+CREATE TABLE `no key; -- x` (`a``` INT, `/*!b*/` INT);
+INSERT INTO `we``ird "t'able"` VALUES (1, 'a', 1, 1, 1), (2, 'b', 2, 2, 2);
+INSERT INTO `Case` VALUES (1, 1);
+INSERT INTO `case` VALUES (1, 2), (2, 2);
+INSERT INTO `größe ☃ 漢字` VALUES (1, 'ж'), (2, '漢');
+INSERT INTO `a.b` VALUES (1, 1);
+INSERT INTO `0123456789012345678901234567890123456789012345678901234567890123` VALUES (1, 1);
+INSERT INTO `no key; -- x` VALUES (1, 1), (1, 1);
+CREATE DATABASE `{database}``s öther "db.x"` CHARACTER SET utf8mb4;
+CREATE TABLE `{database}``s öther "db.x"`.`t` (id INT PRIMARY KEY, v TEXT);
+INSERT INTO `{database}``s öther "db.x"`.`t` VALUES (1, 'a'), (2, 'b');

@@ -1,0 +1,16 @@
+UPDATE `we``ird "t'able"` SET `co\lumn % ? "x"` = 'c', `tidegate_new` = 5 WHERE `k``ey` = 1;
+INSERT INTO `we``ird "t'able"` VALUES (3, 'c', 3, 3, 3);
+DELETE FROM `we``ird "t'able"` WHERE `k``ey` = 2;
+UPDATE `Case` SET V = 10;
+DELETE FROM `case` WHERE id = 2;
+INSERT INTO `Case` VALUES (3, 3);
+UPDATE `größe ☃ 漢字` SET `ключ` = CONCAT(`ключ`, 'ü');
+UPDATE `a.b` SET `e-f` = 2;
+UPDATE `0123456789012345678901234567890123456789012345678901234567890123` SET `select` = 2;
+UPDATE `no key; -- x` SET `/*!b*/` = 2 LIMIT 1;
+UPDATE `{database}``s öther "db.x"`.`t` SET v = 'c' WHERE id = 1;
+INSERT INTO `{database}``s öther "db.x"`.`t` VALUES (3, 'd');
+CREATE TABLE `new ``table` (`a b` INT PRIMARY KEY);
+INSERT INTO `new ``table` VALUES (1);
+ALTER TABLE `we``ird "t'able"` ADD COLUMN `m``ore` INT DEFAULT 4;
+INSERT INTO `we``ird "t'able"` VALUES (4, 'd', 4, 4, 4, 4);

@@ -1,0 +1,2 @@
+CALL insert_rows(5000);
+CALL count_up(10000);

@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT PRIMARY KEY, v INT);
+CREATE TABLE keyless (v INT);
+INSERT INTO t VALUES (1, 1), (2, 2);
+INSERT INTO keyless VALUES (1), (1);
