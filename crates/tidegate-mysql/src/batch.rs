@@ -130,6 +130,8 @@ struct TableBatch {
 /// One row as it was before the batch and is after it.
 struct RowState {
     key: Range<u32>,
+    /// See [`Plan::place`].
+    place: u128,
     next: Option<u32>,
     existed: bool,
     /// `(key, …)`, for a row that existed.
@@ -276,6 +278,7 @@ impl Batch {
         batch.index.insert(hash, batch.entries.len() as u32);
         batch.entries.push(RowState {
             key: start as u32..self.keys.len() as u32,
+            place: plan.place(row),
             next: first,
             existed: false,
             key_sql: 0..0,
@@ -322,7 +325,8 @@ impl Batch {
 
     /// Turns the rows so far into statements that come before all that follows.
     fn settle(&mut self, mode: Mode, values_function: bool) {
-        for table in &self.tables {
+        for table in &mut self.tables {
+            table.entries.sort_by_key(|entry| entry.place);
             table.delete(&self.sql, mode, &mut self.ordered);
             table.write(&self.sql, mode, values_function, &mut self.ordered);
         }

@@ -55,7 +55,7 @@ fn prepare(bench: &Bench, source: &Server) -> Result<String, String> {
          CREATE TABLE wanted (id INT PRIMARY KEY); SET SESSION cte_max_recursion_depth = 1000000; \
          INSERT INTO wanted WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {WIDE_TRANSACTION_ROWS}) \
          SELECT i FROM n; \
-         DELIMITER //\nCREATE PROCEDURE large(times INT) BEGIN DECLARE i INT DEFAULT 0; WHILE i < times DO \
+         \nDELIMITER //\nCREATE PROCEDURE large(times INT) BEGIN DECLARE i INT DEFAULT 0; WHILE i < times DO \
          INSERT INTO wide (body) SELECT LEFT(REPEAT(SHA2(id + i, 512), 8), 980) FROM wanted; SET i = i + 1; END WHILE; END //\n\
          CREATE PROCEDURE little(times INT) BEGIN DECLARE i INT DEFAULT 0; WHILE i < times DO \
          INSERT INTO small (k, c) VALUES (i, LEFT(REPEAT(RAND(), 9), 119)); SET i = i + 1; END WHILE; END //\nDELIMITER ;\n"

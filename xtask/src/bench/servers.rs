@@ -26,9 +26,9 @@ pub(super) fn source(folder: &Path) -> Result<Server, String> {
     Server::start(options(1), &folder.join("source"))
 }
 
-/// A target. What native replication writes there it does not log again.
+/// A target, which logs what is written to it, whoever does (as servers do unless told otherwise).
 pub(super) fn target(folder: &Path, name: &str, id: u32) -> Result<Server, String> {
-    let options = options(id).arg("--log-replica-updates=OFF").arg("--skip-replica-start=ON");
+    let options = options(id).arg("--skip-replica-start=ON");
     let options = options.arg("--replica-parallel-workers=4").arg("--replica-preserve-commit-order=ON");
     Server::start(options, &folder.join(name))
 }

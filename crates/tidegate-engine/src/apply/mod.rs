@@ -95,7 +95,8 @@ struct Apply {
     lanes: Vec<Lane>,
     low: LowWatermark,
     applied: SeqSet,
-    /// Read but not placed: it conflicts with more than one lane, or its lane is full, or it needs all lanes empty.
+    /// Read but not placed: it conflicts with more than one batch that is being filled, or there is no room where it may
+    /// go, or it needs all lanes empty.
     stalled: Option<Stalled>,
     /// Before a big transaction's first piece.
     big: Option<Reader>,
@@ -231,7 +232,8 @@ impl Apply {
             }
         }
         let lane = match self.schedule.place(&one.keys) {
-            Placement::Lane(lane) => Some(lane).filter(|lane| !self.lanes[*lane].open.is_full()),
+            Placement::Only(lane) => Some(lane).filter(|lane| !self.lanes[*lane].open.is_full()),
+            Placement::Preferably(lane) => self.waiting_lane(lane),
             Placement::Anywhere => self.free_lane(),
             Placement::Wait => None,
         };
@@ -261,12 +263,20 @@ impl Apply {
         Some(self.preferred)
     }
 
+    /// The lane to fill with what has to wait for a batch: not an idle one, which would wait with it.
+    fn waiting_lane(&self, preferred: usize) -> Option<usize> {
+        let usable = |lane: &Lane| lane.busy.is_some() && !lane.open.is_full();
+        Some(preferred)
+            .filter(|lane| usable(&self.lanes[*lane]))
+            .or_else(|| self.lanes.iter().position(usable))
+    }
+
     /// Starts every idle lane that has something to write, and what needs all lanes empty once they are.
     async fn dispatch(&mut self, stopping: bool) -> Result<()> {
         if !stopping {
             for number in 0..self.lanes.len() {
                 let lane = &mut self.lanes[number];
-                if lane.busy.is_none() && !lane.open.records.is_empty() {
+                if !lane.open.records.is_empty() && self.schedule.may_start(number) {
                     let held = std::mem::take(&mut lane.open);
                     self.start_batch(number, held).await?;
                 }
@@ -300,6 +310,7 @@ impl Apply {
         }
         let mode = self.mode(records.first().map_or(Seq(0), |record| record.seq));
         self.lanes[number].busy = Some(held);
+        self.schedule.start(number);
         self.send(number, Work::Batch(records), mode).await
     }
 
@@ -343,10 +354,10 @@ impl Apply {
         let settled = finished.outcome?;
         let held = self.lanes[finished.lane].busy.take().unwrap_or_default();
         let Some(Settled { work, rows, low: stored }) = settled else { return Ok(()) };
-        self.schedule.release(finished.lane, &held.keys);
         self.alone = false;
         match work {
             Work::Batch(_) => {
+                self.schedule.end(finished.lane, &held.keys);
                 for record in &held.records {
                     self.low.done(record.seq)?;
                 }
