@@ -11,8 +11,9 @@ use tidegate_model::{CaptureSink, Code, Error, Result, Retry, Selection, Source}
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Between two syncs of the change log: what a power cut may take, to be captured again.
-const SYNC_EVERY: Duration = Duration::from_millis(20);
+/// Between two syncs of the change log: what a power cut may take, to be captured again. While a file system syncs, a write
+/// to the file may wait for it, and with it every transaction in that moment: so not for every few of them.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// How often a capture that waits for room looks again.
 const ROOM_EVERY: Duration = Duration::from_millis(200);
 
@@ -29,8 +30,10 @@ pub(crate) struct Context {
 /// Captures until `stop`, or until an error that does not pass by itself.
 pub(crate) async fn run(context: Context, mut writer: Writer) -> Result<()> {
     let (unsynced, files) = watch::channel(None);
-    let syncing = tokio::spawn(sync_files(files));
+    let ended = CancellationToken::new();
+    let syncing = tokio::spawn(sync_files(files, ended.clone()));
     let captured = capture_until_stopped(&context, &mut writer, &unsynced).await;
+    ended.cancel();
     drop(unsynced);
     let synced = syncing.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "the sync task panicked")));
     captured.and(synced)
@@ -92,7 +95,7 @@ async fn capture_one_connection(
 
 /// Makes what was published durable, a group at a time. Ends with the first error: after a failed sync the kernel may
 /// have dropped the pages, and a second sync would say that all is well.
-async fn sync_files(mut files: watch::Receiver<Option<Arc<File>>>) -> Result<()> {
+async fn sync_files(mut files: watch::Receiver<Option<Arc<File>>>, ended: CancellationToken) -> Result<()> {
     while files.changed().await.is_ok() {
         let Some(file) = files.borrow_and_update().clone() else { continue };
         let synced = tokio::task::spawn_blocking(move || file.sync_data()).await;
@@ -105,7 +108,10 @@ async fn sync_files(mut files: watch::Receiver<Option<Arc<File>>>) -> Result<()>
             }
             Err(_) => return Err(Error::new(Code::Internal, "the sync task panicked")),
         }
-        tokio::time::sleep(SYNC_EVERY).await;
+        tokio::select! {
+            () = tokio::time::sleep(SYNC_EVERY) => {}
+            () = ended.cancelled() => {}
+        }
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ pub struct Options {
     pub folder: PathBuf,
     /// Writing connections, 1 to [`apply::LANES_MAX`].
     pub lanes: u16,
-    /// Tables copied at the same time.
+    /// Chunks loaded at the same time, of one table or of several.
     pub copy_workers: usize,
     /// Capture waits when the change log is so large.
     pub log_bytes_max: u64,
@@ -100,7 +100,7 @@ impl Link {
         self.progress.enter(Step::Preparing);
         self.check().await?;
         self.target.prepare().await.map_err(at_target)?;
-        let state = match self.target.state().await.map_err(at_target)? {
+        let state = match self.target.take_over().await.map_err(at_target)? {
             Some(state) if self.may_begin_anew(&state) => {
                 self.target.reset().await.map_err(at_target)?;
                 self.begin().await?
@@ -297,8 +297,9 @@ impl Link {
             progress: self.progress.clone(),
             retry_window: self.options.retry_window,
             stop: self.stop.clone(),
+            workers: self.options.copy_workers,
         };
-        if !copy::run(&context, tables, state.copied.clone(), self.options.copy_workers).await? {
+        if !copy::run(&context, tables, state.copied.clone()).await? {
             return Ok(None);
         }
         self.progress.notice(self.target.define(&later, &self.selection).await.map_err(at_target)?);

@@ -26,7 +26,7 @@ pub use source::{
     Capture, CaptureSink, Chunk, Commit, Cursor, Definition, Source, Stage, Table, TableReader,
 };
 pub use target::{
-    ConflictKey, CopyProgress, Footprint, FootprintReader, LinkState, Loader, Mode, Phase, Target,
+    ConflictKey, CopyProgress, CopyStep, Footprint, FootprintReader, LinkState, Loader, Mode, Phase, Target,
     Transaction, Writer,
 };
 

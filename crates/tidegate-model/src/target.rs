@@ -14,6 +14,10 @@ pub trait Target: Send + Sync {
     /// What the target knows of this link; `None` if it was never begun here.
     fn state(&self) -> Fut<'_, Option<LinkState>>;
 
+    /// Takes the link over: moves every version on, so that nothing goes through any more that an earlier run of it, dead
+    /// or merely slow, has under way. Answers the state after that.
+    fn take_over(&self) -> Fut<'_, Option<LinkState>>;
+
     /// Records the link's beginning: its lanes at version 0 with `state.start`. Refuses if it is there already.
     fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()>;
 
@@ -66,6 +70,8 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyProgress {
     pub table: TableName,
+    /// Counts the commits that moved it. Whoever moves it on names the version that it is to be at.
+    pub version: u64,
     pub rows: u64,
     pub last_key: Option<Vec<u8>>,
     pub done: bool,
@@ -73,16 +79,33 @@ pub struct CopyProgress {
     pub snapshot: Option<Position>,
 }
 
-/// Loads one table.
+/// What a chunk's commit says about its table's copy.
+#[derive(Clone, Copy, Debug)]
+pub struct CopyStep<'a> {
+    /// The version before it; the commit makes it one more.
+    pub version: u64,
+    pub rows: u64,
+    /// Key of the last row; empty if there is none.
+    pub last_key: &'a [u8],
+    /// Whether the copy is complete.
+    pub done: bool,
+}
+
+/// One connection that loads a table. Several may load chunks of one table at the same time; their commits come in the
+/// chunks' order, so that all up to the last key is there.
 pub trait Loader: Send {
-    /// Empties the table and forgets its progress: the copy begins anew.
-    fn restart(&mut self, snapshot: Option<Position>) -> Fut<'_, ()>;
+    /// Empties the table and records that its copy begins anew, at `version` + 1.
+    fn restart(&mut self, version: u64, snapshot: Option<Position>) -> Fut<'_, ()>;
 
-    /// Writes the rows and `done` in one transaction. Returns when it is durable. After an error the transaction
-    /// is not there, or it is and [`Loader::recover`] says so.
-    fn load<'a>(&'a mut self, chunk: &'a Chunk, done: bool) -> Fut<'a, ()>;
+    /// Writes the rows in a transaction that stays open.
+    fn load<'a>(&'a mut self, chunk: &'a Chunk) -> Fut<'a, ()>;
 
-    /// Connects anew; answers the progress that is durable.
+    /// Commits them, and how far the copy is now, as one. After an error the transaction is not there, or it is and
+    /// [`Loader::recover`] says so.
+    fn commit<'a>(&'a mut self, step: CopyStep<'a>) -> Fut<'a, ()>;
+
+    /// Connects anew; answers the progress that is durable. Nothing that the connection before had under way comes after
+    /// that.
     fn recover(&mut self) -> Fut<'_, Option<CopyProgress>>;
 }
 

@@ -11,7 +11,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::sync::Arc;
 use tidegate_model::{
-    Chunk, Code, CopyProgress, Error, Fut, InstanceName, Loader, Position, Result, TableName,
+    Chunk, Code, CopyProgress, CopyStep, Error, Fut, InstanceName, Loader, Position, Result, TableName,
 };
 
 /// An INSERT is closed at this size.
@@ -26,7 +26,6 @@ pub(crate) struct TableLoader {
     info: Arc<TableInfo>,
     conn: Conn,
     local: bool,
-    version: u64,
     buffer: Vec<u8>,
     shapes: Vec<Shape>,
 }
@@ -71,20 +70,8 @@ impl TableLoader {
         let shapes = written_columns(&info)
             .map(|column| shape(&column.data_type, column.charset.as_deref()))
             .collect();
-        let mut loader = Self {
-            endpoint: endpoint.clone(),
-            marker,
-            instance,
-            source_name,
-            info,
-            conn,
-            local,
-            version: 0,
-            buffer: Vec::new(),
-            shapes,
-        };
-        loader.version = loader.stored_version().await?;
-        Ok(loader)
+        let (endpoint, buffer) = (endpoint.clone(), Vec::new());
+        Ok(Self { endpoint, marker, instance, source_name, info, conn, local, buffer, shapes })
     }
 
     fn table(&self) -> String {
@@ -100,54 +87,63 @@ impl TableLoader {
         )
     }
 
-    async fn stored_version(&mut self) -> Result<u64> {
-        let question = format!("SELECT version FROM tidegate.copy WHERE {}", self.condition());
-        let version: Option<u64> = self.conn.query_first(question).await.map_err(understand)?;
-        Ok(version.unwrap_or(0))
-    }
-
-    async fn begin_anew(&mut self, snapshot: Option<Position>) -> Result<()> {
+    /// The progress is moved on first: who fails at that must not touch the table.
+    async fn begin_anew(&mut self, version: u64, snapshot: Option<Position>) -> Result<()> {
+        let snapshot = snapshot.map_or("NULL".to_owned(), |position| quote_text(position.as_str()));
+        let statement = if version == 0 {
+            format!(
+                "INSERT IGNORE INTO tidegate.copy VALUES ('{}', _utf8mb4{}, _utf8mb4{}, 1, 0, NULL, 0, {snapshot})",
+                self.instance,
+                quote_text(&self.source_name.database),
+                quote_text(&self.source_name.table)
+            )
+        } else {
+            format!(
+                "UPDATE tidegate.copy SET version = version + 1, row_total = 0, last_key = NULL, done = 0, \
+                 snapshot = {snapshot} WHERE {} AND version = {version}",
+                self.condition()
+            )
+        };
+        let outcome = run(&mut self.conn, &statement).await?;
+        self.expect_moved(outcome)?;
         let table = self.table();
         let filled: Option<u8> =
             self.conn.query_first(format!("SELECT 1 FROM {table} LIMIT 1")).await.map_err(understand)?;
         if filled.is_some() {
             run(&mut self.conn, &format!("TRUNCATE TABLE {table}")).await?;
         }
-        let snapshot = snapshot.map_or("NULL".to_owned(), |position| quote_text(position.as_str()));
-        self.version += 1;
-        let statement = format!(
-            "REPLACE INTO tidegate.copy VALUES ('{}', _utf8mb4{}, _utf8mb4{}, {}, 0, NULL, 0, {snapshot})",
-            self.instance,
-            quote_text(&self.source_name.database),
-            quote_text(&self.source_name.table),
-            self.version
-        );
-        run(&mut self.conn, &statement).await.map(|_| ())
+        Ok(())
     }
 
-    async fn write(&mut self, chunk: &Chunk, done: bool) -> Result<()> {
-        let last_key = if chunk.last_key.is_empty() { "last_key".to_owned() } else { hex(&chunk.last_key) };
+    fn expect_moved(&self, outcome: Outcome) -> Result<()> {
+        if outcome.affected_rows == 1 {
+            return Ok(());
+        }
+        let what = format!("the copy of {} was moved on by another", self.table());
+        Err(Error::new(Code::CheckpointChanged, what))
+    }
+
+    async fn fill(&mut self, chunk: &Chunk) -> Result<()> {
+        run(&mut self.conn, "BEGIN").await?;
+        if chunk.rows == 0 {
+            return Ok(());
+        }
+        if self.local { self.load_local(chunk).await } else { self.insert(chunk).await }
+    }
+
+    async fn settle(&mut self, step: CopyStep<'_>) -> Result<()> {
+        let last_key = if step.last_key.is_empty() { "last_key".to_owned() } else { hex(step.last_key) };
         let progress = format!(
-            "BEGIN; UPDATE tidegate.copy SET version = version + 1, row_total = row_total + {}, last_key = {last_key}, \
+            "UPDATE tidegate.copy SET version = version + 1, row_total = row_total + {}, last_key = {last_key}, \
              done = {} WHERE {} AND version = {}",
-            chunk.rows,
-            u8::from(done),
+            step.rows,
+            u8::from(step.done),
             self.condition(),
-            self.version
+            step.version
         );
-        let outcomes = run_all(&mut self.conn, progress.as_bytes(), 2).await?;
-        if outcomes[1].affected_rows != 1 {
-            return Err(Error::new(
-                Code::CheckpointChanged,
-                format!("the copy of {} was moved on by another", self.table()),
-            ));
-        }
-        if chunk.rows > 0 {
-            if self.local { self.load_local(chunk).await? } else { self.insert(chunk).await? }
-        }
-        run(&mut self.conn, "COMMIT").await?;
-        self.version += 1;
-        Ok(())
+        let outcome = run(&mut self.conn, &progress).await?;
+        self.expect_moved(outcome)?;
+        run(&mut self.conn, "COMMIT").await.map(|_| ())
     }
 
     async fn load_local(&mut self, chunk: &Chunk) -> Result<()> {
@@ -262,20 +258,26 @@ impl TableLoader {
     }
 
     async fn connect_again(&mut self) -> Result<Option<CopyProgress>> {
+        let before = self.conn.id();
         (self.conn, _) = session::open(&self.endpoint, &self.marker).await?;
-        self.version = self.stored_version().await?;
-        let copied = state::read_copied(&mut self.conn, &self.instance).await?;
-        Ok(copied.into_iter().find(|one| one.table == self.source_name))
+        // The old session may still be loading, or even committing: end it, then wait for what it did.
+        let _ = run(&mut self.conn, &format!("KILL {before}")).await;
+        let condition = format!("{} FOR UPDATE", self.condition());
+        Ok(state::read_copied(&mut self.conn, &condition).await?.pop())
     }
 }
 
 impl Loader for TableLoader {
-    fn restart(&mut self, snapshot: Option<Position>) -> Fut<'_, ()> {
-        Box::pin(self.begin_anew(snapshot))
+    fn restart(&mut self, version: u64, snapshot: Option<Position>) -> Fut<'_, ()> {
+        Box::pin(self.begin_anew(version, snapshot))
     }
 
-    fn load<'a>(&'a mut self, chunk: &'a Chunk, done: bool) -> Fut<'a, ()> {
-        Box::pin(self.write(chunk, done))
+    fn load<'a>(&'a mut self, chunk: &'a Chunk) -> Fut<'a, ()> {
+        Box::pin(self.fill(chunk))
+    }
+
+    fn commit<'a>(&'a mut self, step: CopyStep<'a>) -> Fut<'a, ()> {
+        Box::pin(self.settle(step))
     }
 
     fn recover(&mut self) -> Fut<'_, Option<CopyProgress>> {

@@ -244,7 +244,7 @@ async fn may_run(
         return Ok(false);
     }
     if mode == Mode::Overlap {
-        let copied = state::read_copied(&mut writer.conn, &writer.instance).await?;
+        let copied = state::read_copied(&mut writer.conn, &state::of_instance(&writer.instance)).await?;
         if let Some(name) = named.iter().find(|name| copied.iter().any(|one| one.table == **name)) {
             let what = format!("{name} was changed while it was copied: {}", excerpt(&change.statement));
             return Err(Error::new(Code::SchemaChangedWhileCopying, what));

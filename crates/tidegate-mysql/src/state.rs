@@ -61,8 +61,22 @@ pub(crate) async fn read(conn: &mut Conn, instance: &InstanceName) -> Result<Opt
         "catching-up" => Phase::CatchingUp { until: Seq(until) },
         other => return Err(Error::new(Code::CheckpointChanged, format!("the link's phase is '{other}'"))),
     };
-    let (lanes, copied) = (read_lanes(conn, instance).await?, read_copied(conn, instance).await?);
+    let (lanes, copied) =
+        (read_lanes(conn, instance).await?, read_copied(conn, &of_instance(instance)).await?);
     Ok(Some(LinkState { phase, start: Position::new(start), source, selection, lanes, copied }))
+}
+
+/// Moves every version on and answers the state after that. A transaction that an earlier run has under way either
+/// comes before, because the rows wait for it, or finds its version gone.
+pub(crate) async fn take_over(conn: &mut Conn, instance: &InstanceName) -> Result<Option<LinkState>> {
+    run(conn, "BEGIN").await?;
+    for table in ["checkpoint", "copy"] {
+        let statement =
+            format!("UPDATE tidegate.{table} SET version = version + 1 WHERE instance = '{instance}'");
+        run(conn, &statement).await?;
+    }
+    let state = read(conn, instance).await?;
+    run(conn, "COMMIT").await.map(|_| state)
 }
 
 async fn read_lanes(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<LaneCheckpoint>> {
@@ -81,22 +95,29 @@ async fn read_lanes(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<Lane
     lanes.collect()
 }
 
-pub(crate) async fn read_copied(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<CopyProgress>> {
-    type Row = (String, String, u64, Option<Vec<u8>>, bool, Option<String>);
+pub(crate) fn of_instance(instance: &InstanceName) -> String {
+    format!("instance = '{instance}'")
+}
+
+/// How far the copies are that the condition selects.
+pub(crate) async fn read_copied(conn: &mut Conn, condition: &str) -> Result<Vec<CopyProgress>> {
+    type Row = (String, String, u64, u64, Option<Vec<u8>>, bool, Option<String>);
     let rows: Vec<Row> = conn
         .query(format!(
-            "SELECT database_name, table_name, row_total, last_key, done, snapshot FROM tidegate.copy \
-             WHERE instance = '{instance}'"
+            "SELECT database_name, table_name, version, row_total, last_key, done, snapshot FROM tidegate.copy \
+             WHERE {condition}"
         ))
         .await
         .map_err(understand)?;
-    let progress = rows.into_iter().map(|(database, table, rows, last_key, done, snapshot)| CopyProgress {
-        table: TableName::new(database, table),
-        rows,
-        last_key,
-        done,
-        snapshot: snapshot.map(Position::new),
-    });
+    let progress =
+        rows.into_iter().map(|(database, table, version, rows, last_key, done, snapshot)| CopyProgress {
+            table: TableName::new(database, table),
+            version,
+            rows,
+            last_key,
+            done,
+            snapshot: snapshot.map(Position::new),
+        });
     Ok(progress.collect())
 }
 

@@ -70,7 +70,7 @@ impl Knowledge {
         // Names are the target's: which source table stands behind one is not asked here, so all are read.
         let found = catalog::read(conn, &databases, &|_, _| true).await?;
         let mut snapshots = HashMap::new();
-        for progress in state::read_copied(conn, instance).await? {
+        for progress in state::read_copied(conn, &state::of_instance(instance)).await? {
             if let Some(position) = progress.snapshot {
                 snapshots.insert(progress.table, parse(&position)?);
             }
@@ -110,7 +110,7 @@ impl MysqlTarget {
 
     async fn make(&self, definitions: &[Definition], selection: &Selection) -> Result<Vec<String>> {
         let (mut conn, server) = self.administer().await?;
-        let copied = state::read_copied(&mut conn, &self.instance).await?;
+        let copied = state::read_copied(&mut conn, &state::of_instance(&self.instance)).await?;
         let copied: HashSet<TableName> =
             copied.into_iter().map(|one| selection.map(&one.table.database, &one.table.table)).collect();
         definitions::make(&mut conn, server, definitions, selection, &|name| copied.contains(name)).await
@@ -127,7 +127,7 @@ impl MysqlTarget {
     /// Drops what this link copied, then forgets the link: in this order, so that it can be repeated.
     async fn start_over(&self) -> Result<()> {
         let (mut conn, _) = self.administer().await?;
-        for progress in state::read_copied(&mut conn, &self.instance).await? {
+        for progress in state::read_copied(&mut conn, &state::of_instance(&self.instance)).await? {
             let name = self.selection.map(&progress.table.database, &progress.table.table);
             let statement = format!("DROP TABLE IF EXISTS {}.{}", quote(&name.database), quote(&name.table));
             session::run(&mut conn, &statement).await?;
@@ -162,6 +162,13 @@ impl Target for MysqlTarget {
         Box::pin(async {
             let (mut conn, _) = self.question().await?;
             state::read(&mut conn, &self.instance).await
+        })
+    }
+
+    fn take_over(&self) -> Fut<'_, Option<LinkState>> {
+        Box::pin(async {
+            let (mut conn, _) = self.administer().await?;
+            state::take_over(&mut conn, &self.instance).await
         })
     }
 

@@ -16,8 +16,6 @@ use tidegate_model::{
 pub(crate) struct Db {
     pub(crate) rows: Rows,
     pub(crate) link: Option<LinkState>,
-    /// Of each table's copy: counts its commits.
-    pub(crate) copies: BTreeMap<TableName, u64>,
     defined: bool,
     /// The schema change that was carried out, its checkpoint perhaps not yet.
     pub(crate) journal: Option<Seq>,
@@ -173,6 +171,16 @@ impl Target for SimTarget {
         Box::pin(self.ask(|db| Ok(db.link.clone())))
     }
 
+    fn take_over(&self) -> Fut<'_, Option<LinkState>> {
+        Box::pin(self.ask(|db| {
+            if let Some(link) = &mut db.link {
+                link.lanes.iter_mut().for_each(|lane| lane.version += 1);
+                link.copied.iter_mut().for_each(|copy| copy.version += 1);
+            }
+            Ok(db.link.clone())
+        }))
+    }
+
     fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()> {
         Box::pin(self.ask(|db| {
             assert!(db.link.is_none(), "the link was begun already");
@@ -219,9 +227,7 @@ impl Target for SimTarget {
     fn loader<'a>(&'a self, table: &'a Table, _: &'a Selection) -> Fut<'a, Box<dyn Loader>> {
         Box::pin(async move {
             self.0.step("target").await?;
-            let version = self.0.db().copies.get(&table.name).copied().unwrap_or(0);
-            Ok(Box::new(SimLoader::new(self.0.clone(), table_number(&table.name), version))
-                as Box<dyn Loader>)
+            Ok(Box::new(SimLoader::new(self.0.clone(), table_number(&table.name))) as Box<dyn Loader>)
         })
     }
 
