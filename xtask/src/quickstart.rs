@@ -74,6 +74,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
+/// The same in little, to see that all of it works.
+pub(crate) fn short() -> Result<(), String> {
+    run(&Arguments { json: None, seconds: 4, rows: 20_000 })
+}
+
 /// The whole demonstration; answers the report, and what verify said if it found differences.
 fn demonstrate(
     arguments: &Arguments,

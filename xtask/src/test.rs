@@ -6,7 +6,10 @@ use std::time::Instant;
 
 use tidegate_sandbox::workspace_root;
 
-use crate::tidy;
+use crate::{quickstart, soak, tidy};
+
+/// The long campaign is `cargo xtask soak kill --seeds 200`.
+const KILL_SEEDS: u64 = 15;
 
 pub(crate) fn run() -> Result<(), String> {
     let started = Instant::now();
@@ -23,6 +26,8 @@ pub(crate) fn run() -> Result<(), String> {
     } else {
         step("tests", || cargo(&["test", "--workspace"]))?;
     }
+    step("kill -9 at random moments", || soak::kill(1, KILL_SEEDS))?;
+    step("quickstart, a short one", quickstart::short)?;
     println!("==> all passed in {:.1} s", started.elapsed().as_secs_f64());
     Ok(())
 }

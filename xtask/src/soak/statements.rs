@@ -21,7 +21,7 @@ CREATE TABLE words (word VARCHAR(40) COLLATE utf8mb4_0900_ai_ci, lang CHAR(2), n
 CREATE TABLE big_id (id BIGINT UNSIGNED PRIMARY KEY, body TEXT);
 SET SESSION cte_max_recursion_depth = 1000000;
 INSERT INTO plain (a, b, amount, at, doc, bytes, kind, flags, ratio)
-  WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+  WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
   SELECT i % 97, LEFT(SHA2(i, 256), 32), i / 7, '2024-02-29 12:00:00.000001' + INTERVAL i SECOND, JSON_OBJECT('i', i, 'l', JSON_ARRAY(i)),
     UNHEX(SHA2(i, 256)), 1 + i % 3, i % 8, i / 3 FROM n;
 INSERT INTO swapped WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
