@@ -147,7 +147,8 @@ impl Link {
 
     /// Another selection is no loss as long as nothing was copied: what stands against the first one may be the reason.
     fn may_begin_anew(&self, state: &LinkState) -> bool {
-        let untouched = matches!(state.phase, Phase::Copying) && state.copied.is_empty();
+        let untouched =
+            matches!(state.phase, Phase::Copying) && state.copied.iter().all(|copy| copy.version == 0);
         untouched && state.selection != self.selection.fingerprint()
     }
 

@@ -69,13 +69,13 @@ codes! {
     ServerIdTaken = "TG-3005", Operator, "another reader uses our server id on the source", "stop the other reader, or choose another id with --server-id";
     SourceRewound = "TG-3006", Never, "the source is not where it was: restored, failed over with loss, or another server", "compare both sides with tidegate verify, then begin a new link";
     MalformedLog = "TG-3007", Operator, "an event of the source's log cannot be read", "keep the log file, report the event, and upgrade or exclude the table";
-    StatementInLog = "TG-3008", Operator, "the source logged a statement in place of rows", "set binlog_format=ROW for every session, then begin the affected tables anew";
+    StatementInLog = "TG-3008", Operator, "the source logged a statement in place of rows", "set binlog_format=ROW for every session, then begin the link anew with a new copy";
     XaUnknown = "TG-3010", Never, "a prepared XA transaction was committed that began before the link", "begin a new link when XA RECOVER on the source shows nothing";
     UnsupportedColumn = "TG-3009", Operator, "a column's type is not supported", "exclude the table, or change the column";
 
-    TargetReadOnly = "TG-4001", Operator, "the target is read-only", "SET GLOBAL read_only=0 (and super_read_only=0) on the target, or name the primary";
+    TargetReadOnly = "TG-4001", Operator, "the target is read-only", "SET GLOBAL super_read_only=0; SET GLOBAL read_only=0 on the target (MariaDB: the second only), or name the primary";
     TargetNotEmpty = "TG-4002", Operator, "the target already has rows of its own", "empty or drop the table there, exclude it here, or rename it on the way with --rename";
-    MissingTable = "TG-4003", Operator, "a table is missing in the target", "create it there as the source has it, then run again";
+    MissingTable = "TG-4003", Operator, "a table is missing in the target", "put it back with its rows, then run again; if they are lost, begin the link anew with a new copy";
     DefinitionDiffers = "TG-4004", Operator, "a table is defined differently in the target", "make both definitions the same, or drop the table in the target, then run again";
     Conflict = "TG-4005", Operator, "a row in the target is not what the source's log expects", "somebody else wrote to the target: compare the row on both sides, put the target's right, then run again";
     WriteRefused = "TG-4006", Operator, "the target refuses a row", "the message has the server's reason and the row's key: remove the cause, then run again";

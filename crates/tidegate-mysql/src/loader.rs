@@ -17,6 +17,8 @@ use tidegate_model::{
 /// An INSERT is closed at this size.
 const STATEMENT_BYTES: usize = 1 << 20;
 
+const LOCK_SECONDS: u32 = 3;
+
 pub(crate) struct TableLoader {
     endpoint: Endpoint,
     marker: Marker,
@@ -65,7 +67,7 @@ impl TableLoader {
         info: Arc<TableInfo>,
     ) -> Result<Self> {
         let marker = Marker::new(instance.clone());
-        let (mut conn, _) = session::open(endpoint, &marker).await?;
+        let mut conn = open_session(endpoint, &marker).await?;
         let local = check::can_load_local(&mut conn).await?;
         let shapes = written_columns(&info)
             .map(|column| shape(&column.data_type, column.charset.as_deref()))
@@ -90,20 +92,15 @@ impl TableLoader {
     /// The progress is moved on first: who fails at that must not touch the table.
     async fn begin_anew(&mut self, version: u64, snapshot: Option<Position>) -> Result<()> {
         let snapshot = snapshot.map_or("NULL".to_owned(), |position| quote_text(position.as_str()));
-        let statement = if version == 0 {
-            format!(
-                "INSERT IGNORE INTO tidegate.copy VALUES ('{}', _utf8mb4{}, _utf8mb4{}, 1, 0, NULL, 0, {snapshot})",
-                self.instance,
-                quote_text(&self.source_name.database),
-                quote_text(&self.source_name.table)
-            )
-        } else {
-            format!(
-                "UPDATE tidegate.copy SET version = version + 1, row_total = 0, last_key = NULL, done = 0, \
-                 snapshot = {snapshot} WHERE {} AND version = {version}",
-                self.condition()
-            )
-        };
+        if version == 0 {
+            run(&mut self.conn, &state::made_statement(&self.instance, &self.source_name)).await?;
+        }
+        session::claim_definitions(&mut self.conn, &self.instance).await?;
+        let statement = format!(
+            "UPDATE tidegate.copy SET version = version + 1, row_total = 0, last_key = NULL, done = 0, \
+             snapshot = {snapshot} WHERE {} AND version = {version}",
+            self.condition()
+        );
         let outcome = run(&mut self.conn, &statement).await?;
         self.expect_moved(outcome)?;
         let table = self.table();
@@ -112,7 +109,7 @@ impl TableLoader {
         if filled.is_some() {
             run(&mut self.conn, &format!("TRUNCATE TABLE {table}")).await?;
         }
-        Ok(())
+        session::release_definitions(&mut self.conn, &self.instance).await
     }
 
     fn expect_moved(&self, outcome: Outcome) -> Result<()> {
@@ -182,8 +179,9 @@ impl TableLoader {
         let settings =
             if settings.is_empty() { String::new() } else { format!(" SET {}", settings.join(", ")) };
         format!(
-            "LOAD DATA LOCAL INFILE 'chunk' INTO TABLE {} CHARACTER SET binary FIELDS TERMINATED BY '\\t' \
+            "LOAD DATA LOCAL INFILE 'chunk' {}INTO TABLE {} CHARACTER SET binary FIELDS TERMINATED BY '\\t' \
              ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' ({}){settings}",
+            if self.replaces() { "REPLACE " } else { "" },
             self.table(),
             columns.join(", ")
         )
@@ -209,6 +207,12 @@ impl TableLoader {
         Ok(zeros)
     }
 
+    /// A value may have moved from a row that was read to one that is read later. If more than the key is unique, the row
+    /// that had it gives way; its own new state is in the log, because it was changed after it was read.
+    fn replaces(&self) -> bool {
+        self.info.unique.len() > 1 || self.info.unique_expression
+    }
+
     fn is_enum(&self, place: usize) -> bool {
         written_columns(&self.info).nth(place).is_some_and(|column| column.data_type == "enum")
     }
@@ -216,7 +220,8 @@ impl TableLoader {
     async fn insert(&mut self, chunk: &Chunk) -> Result<()> {
         let columns =
             written_columns(&self.info).map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ");
-        let head = format!("INSERT INTO {} ({columns}) VALUES ", self.table());
+        let verb = if self.replaces() { "REPLACE" } else { "INSERT" };
+        let head = format!("{verb} INTO {} ({columns}) VALUES ", self.table());
         let mut cells = Cells(&chunk.bytes);
         let (mut left, mut rows, mut zeros) = (chunk.rows, 0, 0);
         let mut statement = head.clone().into_bytes();
@@ -250,7 +255,9 @@ impl TableLoader {
                 format!("the target would change values of {}: {what}", self.table()),
             ));
         }
-        if outcome.affected_rows != rows {
+        // A row that another has replaced counts once more.
+        let is_right = outcome.affected_rows == rows || (self.replaces() && outcome.affected_rows > rows);
+        if !is_right {
             let what = format!("{} took {} of {rows} rows", self.table(), outcome.affected_rows);
             return Err(Error::new(Code::Conflict, what));
         }
@@ -259,12 +266,20 @@ impl TableLoader {
 
     async fn connect_again(&mut self) -> Result<Option<CopyProgress>> {
         let before = self.conn.id();
-        (self.conn, _) = session::open(&self.endpoint, &self.marker).await?;
+        self.conn = open_session(&self.endpoint, &self.marker).await?;
         // The old session may still be loading, or even committing: end it, then wait for what it did.
         let _ = run(&mut self.conn, &format!("KILL {before}")).await;
         let condition = format!("{} FOR UPDATE", self.condition());
         Ok(state::read_copied(&mut self.conn, &condition).await?.pop())
     }
+}
+
+/// A session that does not wait long for a lock: if it is one that the next chunk's session holds, that one waits for it
+/// in turn, which no server can see.
+async fn open_session(endpoint: &Endpoint, marker: &Marker) -> Result<Conn> {
+    let (mut conn, _) = session::open(endpoint, marker).await?;
+    run(&mut conn, &format!("SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}")).await?;
+    Ok(conn)
 }
 
 impl Loader for TableLoader {

@@ -105,6 +105,7 @@ pub(crate) async fn carry_out(
     let change = read(writer, &transaction)?;
     if may_run(writer, &change, &transaction, mode).await? {
         let (mut conn, _) = session::open(&writer.endpoint, &Marker::new(writer.instance.clone())).await?;
+        session::claim_definitions(&mut conn, &writer.instance).await?;
         if !was_run(writer, &mut conn, &change).await? {
             execute(writer, &mut conn, &change, mode).await?;
         }

@@ -4,7 +4,7 @@
 use crate::connect::{Endpoint, Server, data_setup, understand};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use tidegate_model::{Code, InstanceName, Result};
+use tidegate_model::{Code, Error, InstanceName, Result};
 
 /// What the server said to one statement.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,6 +69,30 @@ pub(crate) async fn open(endpoint: &Endpoint, marker: &Marker) -> Result<(Conn, 
         }
     }
     Ok((conn, server))
+}
+
+/// So long it is waited for what an earlier session of the link has under way, before that is said.
+const EARLIER_SECONDS: u32 = 20;
+
+/// Waits until no earlier session of the link changes definitions any more: a server carries a statement out to its end
+/// although the client that sent it is dead. None other does so before this session ends or gives it up.
+pub(crate) async fn claim_definitions(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
+    let question = format!("SELECT GET_LOCK('{}', {EARLIER_SECONDS})", lock_name(instance));
+    let got: Option<Option<u8>> = conn.query_first(question).await.map_err(understand)?;
+    if got.flatten() == Some(1) {
+        return Ok(());
+    }
+    Err(Error::new(Code::TargetBusy, "a schema change that an earlier run began is still being carried out"))
+}
+
+/// Gives [`claim_definitions`] up.
+pub(crate) async fn release_definitions(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
+    run(conn, &format!("DO RELEASE_LOCK('{}')", lock_name(instance))).await.map(|_| ())
+}
+
+/// At most 64 characters, and the same in all versions.
+fn lock_name(instance: &InstanceName) -> String {
+    format!("tidegate_{:016x}", hash_of(instance.as_str().as_bytes()))
 }
 
 /// Runs one statement.

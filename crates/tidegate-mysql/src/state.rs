@@ -70,9 +70,11 @@ pub(crate) async fn read(conn: &mut Conn, instance: &InstanceName) -> Result<Opt
 /// comes before, because the rows wait for it, or finds its version gone.
 pub(crate) async fn take_over(conn: &mut Conn, instance: &InstanceName) -> Result<Option<LinkState>> {
     run(conn, "BEGIN").await?;
-    for table in ["checkpoint", "copy"] {
+    for rows in ["tidegate.checkpoint", "tidegate.copy"] {
+        // A copy at version 0 was not begun.
+        let begun = if rows == "tidegate.copy" { " AND version > 0" } else { "" };
         let statement =
-            format!("UPDATE tidegate.{table} SET version = version + 1 WHERE instance = '{instance}'");
+            format!("UPDATE {rows} SET version = version + 1 WHERE instance = '{instance}'{begun}");
         run(conn, &statement).await?;
     }
     let state = read(conn, instance).await?;
@@ -93,6 +95,30 @@ async fn read_lanes(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<Lane
         Ok(LaneCheckpoint { lane, version, low, done: SeqSet::decode(&done).ok_or_else(broken)? })
     });
     lanes.collect()
+}
+
+/// Records, before a table is made in the target, that this link makes it. `table` is its name in the source.
+pub(crate) fn made_statement(instance: &InstanceName, table: &TableName) -> String {
+    // In hexadecimal: the statement runs under all kinds of sessions.
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!(
+        "INSERT IGNORE INTO tidegate.copy VALUES ('{instance}', _utf8mb4 x'{}', _utf8mb4 x'{}', 0, 0, NULL, 0, NULL)",
+        hex(&table.database),
+        hex(&table.table)
+    )
+}
+
+/// Marks the link as one that is being forgotten: from now on there is no way but to go on with that.
+pub(crate) async fn begin_reset(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
+    let statement = format!("UPDATE tidegate.link SET phase = 'resetting' WHERE instance = '{instance}'");
+    run(conn, &statement).await.map(|_| ())
+}
+
+pub(crate) async fn is_resetting(conn: &mut Conn, instance: &InstanceName) -> Result<bool> {
+    let question =
+        format!("SELECT 1 FROM tidegate.link WHERE instance = '{instance}' AND phase = 'resetting'");
+    let found: Option<u8> = conn.query_first(question).await.map_err(understand)?;
+    Ok(found.is_some())
 }
 
 pub(crate) fn of_instance(instance: &InstanceName) -> String {

@@ -1,7 +1,7 @@
 //! A MySQL or MariaDB server as a target.
 
 use crate::catalog::{self, TableInfo};
-use crate::connect::{Endpoint, Server, question_setup, quote};
+use crate::connect::{Endpoint, Server, question_setup, quote, understand};
 use crate::footprint::Footprints;
 use crate::gtid::MysqlPosition;
 use crate::loader::TableLoader;
@@ -11,11 +11,12 @@ use crate::state;
 use crate::writer::LaneWriter;
 use crate::{check, definitions};
 use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 use tidegate_model::{
-    Code, Definition, Error, FootprintReader, Fut, InstanceName, LinkState, Loader, Phase, Result, Selection,
-    Table, TableName, Target, Writer,
+    Code, CopyProgress, Definition, Error, FootprintReader, Fut, InstanceName, LinkState, Loader, Phase,
+    Result, Selection, Table, TableName, Target, Writer,
 };
 
 /// A server that is written.
@@ -111,9 +112,13 @@ impl MysqlTarget {
     async fn make(&self, definitions: &[Definition], selection: &Selection) -> Result<Vec<String>> {
         let (mut conn, server) = self.administer().await?;
         let copied = state::read_copied(&mut conn, &state::of_instance(&self.instance)).await?;
-        let copied: HashSet<TableName> =
-            copied.into_iter().map(|one| selection.map(&one.table.database, &one.table.table)).collect();
-        definitions::make(&mut conn, server, definitions, selection, &|name| copied.contains(name)).await
+        let in_target = |one: &CopyProgress| selection.map(&one.table.database, &one.table.table);
+        let own = definitions::Own {
+            copies: copied.into_iter().map(|one| (in_target(&one), one)).collect(),
+            record: &|table| state::made_statement(&self.instance, table),
+        };
+        session::claim_definitions(&mut conn, &self.instance).await?;
+        definitions::make(&mut conn, server, definitions, selection, &own).await
     }
 
     async fn open_loader(&self, table: &Table) -> Result<TableLoader> {
@@ -124,13 +129,19 @@ impl MysqlTarget {
         TableLoader::open(&self.endpoint, self.instance.clone(), table.name.clone(), info).await
     }
 
-    /// Drops what this link copied, then forgets the link: in this order, so that it can be repeated.
+    /// Drops what this link made and copied, then forgets the link: in this order, so that it can be repeated.
     async fn start_over(&self) -> Result<()> {
         let (mut conn, _) = self.administer().await?;
+        session::claim_definitions(&mut conn, &self.instance).await?;
+        state::begin_reset(&mut conn, &self.instance).await?;
         for progress in state::read_copied(&mut conn, &state::of_instance(&self.instance)).await? {
             let name = self.selection.map(&progress.table.database, &progress.table.table);
-            let statement = format!("DROP TABLE IF EXISTS {}.{}", quote(&name.database), quote(&name.table));
-            session::run(&mut conn, &statement).await?;
+            let name = format!("{}.{}", quote(&name.database), quote(&name.table));
+            // Rows in a table whose copy was not begun are somebody else's.
+            if progress.version == 0 && has_rows(&mut conn, &name).await? {
+                continue;
+            }
+            session::run(&mut conn, &format!("DROP TABLE IF EXISTS {name}")).await?;
         }
         state::forget(&mut conn, &self.instance).await
     }
@@ -168,6 +179,9 @@ impl Target for MysqlTarget {
     fn take_over(&self) -> Fut<'_, Option<LinkState>> {
         Box::pin(async {
             let (mut conn, _) = self.administer().await?;
+            if state::is_resetting(&mut conn, &self.instance).await? {
+                self.start_over().await?;
+            }
             state::take_over(&mut conn, &self.instance).await
         })
     }
@@ -216,6 +230,16 @@ impl Target for MysqlTarget {
 
     fn footprints(&self) -> Box<dyn FootprintReader> {
         Box::new(Footprints::new(self.knowledge.clone()))
+    }
+}
+
+async fn has_rows(conn: &mut Conn, table: &str) -> Result<bool> {
+    let there: Result<Option<u8>> =
+        conn.query_first(format!("SELECT 1 FROM {table} LIMIT 1")).await.map_err(understand);
+    match there {
+        Ok(row) => Ok(row.is_some()),
+        Err(error) if error.code() == Code::MissingTable => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -187,7 +187,7 @@ pub(crate) struct LinkArgs {
     /// Connections that write changes to the target at the same time, 1 to 8 [default: 2].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=8))]
     pub(crate) lanes: Option<u16>,
-    /// Tables that are copied at the same time, 1 to 64 [default: 2].
+    /// Chunks of the copy that are loaded at the same time, of one table or of several, 1 to 64 [default: 2].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) copy_workers: Option<u16>,
     /// Room for changes that are captured and not yet applied, as 16GiB; reading waits at the limit [default: 16GiB].

@@ -23,6 +23,8 @@ pub(super) struct TableCopy<'a> {
     crew: JoinSet<Ended>,
     /// Whether this attempt has brought anything into the target.
     has_committed: bool,
+    /// Loaders at most. One alone after an attempt that brought nothing: two may have waited for each other's locks.
+    loaders_max: usize,
 }
 
 /// A chunk on its way to a loader.
@@ -58,7 +60,8 @@ struct Ended {
 impl<'a> TableCopy<'a> {
     pub(super) fn new(context: &'a Context, table: &'a Table, places: &'a Arc<Semaphore>) -> Self {
         let (loaders, crew) = (Vec::new(), JoinSet::new());
-        Self { context, table, places, loaders, crew, has_committed: false }
+        let loaders_max = context.workers;
+        Self { context, table, places, loaders, crew, has_committed: false, loaders_max }
     }
 
     /// Copies what is not copied yet. Ends early, without an error, when the link is stopped.
@@ -74,6 +77,7 @@ impl<'a> TableCopy<'a> {
             if self.has_committed && self.table.keyed {
                 backoff.reset();
             }
+            self.loaders_max = if self.has_committed { self.context.workers } else { 1 };
             tracing::info!(table = %self.table.name, %error, "copying again");
             before = loop {
                 tokio::select! {
@@ -142,7 +146,8 @@ impl<'a> TableCopy<'a> {
             chunk.clear();
             let more = reader.next(&mut chunk).await?;
             let place = self.places.clone().acquire_owned().await.map_err(|_| gone())?;
-            if shared.under_way.fetch_add(1, Ordering::Relaxed) >= self.crew.len() {
+            let is_short = shared.under_way.fetch_add(1, Ordering::Relaxed) >= self.crew.len();
+            if is_short && self.crew.len() < self.loaders_max {
                 let loader = match self.loaders.pop() {
                     Some(loader) => loader,
                     None => open_loader(self.context, self.table).await?,

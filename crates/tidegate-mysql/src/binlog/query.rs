@@ -51,6 +51,9 @@ pub(crate) struct Query<'a> {
     pub(crate) default_collation_for_utf8mb4: Option<u16>,
     pub(crate) sql_require_primary_key: Option<bool>,
     pub(crate) default_table_encryption: Option<bool>,
+    /// Databases of all tables that the statement used, its triggers' included, where MySQL says so. An empty name stands
+    /// for what it does not know.
+    pub(crate) databases_used: Option<Vec<String>>,
     /// Engine transaction of an atomic DDL: the statement is a transaction of its own.
     pub(crate) ddl_xid: Option<u64>,
     pub(crate) statement: &'a [u8],
@@ -84,6 +87,7 @@ impl<'a> Query<'a> {
             default_collation_for_utf8mb4: None,
             sql_require_primary_key: None,
             default_table_encryption: None,
+            databases_used: None,
             ddl_xid: None,
             statement: &[],
         };
@@ -121,9 +125,8 @@ impl<'a> Query<'a> {
             12 => match v.u8()? {
                 254 => {} // more databases than can be listed
                 count => {
-                    for _ in 0..count {
-                        v.until_nul()?;
-                    }
+                    let name = |_| bytes::text(v.until_nul()?, "QUERY: a database used");
+                    self.databases_used = Some((0..count).map(name).collect::<Result<_, _>>()?);
                 }
             },
             13 | 128 => self.microseconds = Some(v.uint(3)? as u32), // 128: MariaDB's
@@ -177,6 +180,7 @@ mod tests {
         assert_eq!(query.time_zone.as_deref(), Some("+00:00"));
         assert_eq!((query.lc_time_names, query.microseconds, query.ddl_xid), (Some(3), Some(513), Some(9)));
         assert_eq!(query.default_collation_for_utf8mb4, Some(255));
+        assert_eq!(query.databases_used, Some(vec!["db".to_owned()]));
         assert_eq!(
             (query.sql_require_primary_key, query.default_table_encryption),
             (Some(false), Some(true))

@@ -328,14 +328,14 @@ impl BinlogCapture {
         }
     }
 
-    /// Rows logged as a statement: definite loss if they belong to a selected table. Which tables a statement writes is not
-    /// read here, so only one that stays in a database of no concern may pass.
+    /// Rows logged as a statement: definite loss if they belong to a selected table, be it by a trigger. MySQL says which
+    /// databases were used; where nothing says so, nothing may pass.
     fn statement(&self, query: &Query<'_>) -> Result<()> {
-        let elsewhere = !query.database.is_empty() && !self.selection.touches_database(&query.database);
-        if elsewhere && !query.statement.contains(&b'.') {
-            return Ok(());
+        let elsewhere = |name: &String| !name.is_empty() && !self.selection.touches_database(name);
+        match &query.databases_used {
+            Some(used) if !used.is_empty() && used.iter().all(elsewhere) => Ok(()),
+            _ => Err(Error::new(Code::StatementInLog, excerpt(query.statement))),
         }
-        Err(Error::new(Code::StatementInLog, excerpt(query.statement)))
     }
 
     fn schema_change(

@@ -12,16 +12,24 @@ use crate::connect::{Server, quote, understand};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::collections::{HashMap, HashSet};
-use tidegate_model::{Code, Definition, Error, Result, Selection, Stage, TableName};
+use tidegate_model::{Code, CopyProgress, Definition, Error, Result, Selection, Stage, TableName};
 
-/// Makes what is missing in the target. What is there already must be defined alike and, if it is a table that
-/// `copied` does not know by its name there, be empty. Safe to repeat. Answers what a person should know.
+/// What the link has made in the target before.
+pub(crate) struct Own<'a> {
+    /// Its copies, by the table's name in the target.
+    pub(crate) copies: HashMap<TableName, CopyProgress>,
+    /// The statement that records that it makes a table, by the name in the source.
+    pub(crate) record: &'a (dyn Fn(&TableName) -> String + Sync),
+}
+
+/// Makes what is missing in the target. What is there already must be defined alike and, if it is a table whose copy was
+/// not begun, be empty. Safe to repeat. Answers what a person should know.
 pub(crate) async fn make(
     conn: &mut Conn,
     server: Server,
     definitions: &[Definition],
     selection: &Selection,
-    copied: &(dyn Fn(&TableName) -> bool + Sync),
+    own: &Own<'_>,
 ) -> Result<Vec<String>> {
     let fold = folds_names(conn).await?;
     let plan = definitions.iter().map(|one| Item::new(one, selection, fold)).collect::<Result<Vec<_>>>()?;
@@ -45,9 +53,10 @@ pub(crate) async fn make(
         collations: HashMap::new(),
         existing,
         notices: Vec::new(),
+        own,
         conn,
     };
-    let outcome = maker.run(&plan, copied).await;
+    let outcome = maker.run(&plan).await;
     let restored = session::restore(maker.conn).await;
     let notices = maker.notices;
     outcome.and(restored).map(|()| notices)
@@ -126,14 +135,15 @@ pub(super) struct Maker<'a> {
     pub(super) collations: HashMap<String, bool>,
     pub(super) existing: Vec<Definition>,
     pub(super) notices: Vec<String>,
+    own: &'a Own<'a>,
 }
 
 impl Maker<'_> {
-    async fn run(&mut self, plan: &[Item<'_>], copied: &(dyn Fn(&TableName) -> bool + Sync)) -> Result<()> {
+    async fn run(&mut self, plan: &[Item<'_>]) -> Result<()> {
         let there: HashMap<Key, usize> = (self.existing.iter().enumerate())
             .map(|(at, found)| (Key::new(found, &found.name, self.fold), at))
             .collect();
-        self.vet(plan, &there, copied).await?;
+        self.vet(plan, &there).await?;
         let mut ordered: Vec<&Item<'_>> = plan.iter().collect();
         ordered.sort_by_key(|item| item.stage());
         let (mut views, mut tables) = (Vec::new(), Vec::new());
@@ -146,8 +156,12 @@ impl Maker<'_> {
                 None if item.stage() == Stage::View => views.push(item),
                 None => {
                     self.need_database(plan, item).await?;
+                    if item.stage() == Stage::Table {
+                        let record = (self.own.record)(&item.definition.name);
+                        self.conn.query_drop(record).await.map_err(understand)?;
+                        tables.push(item);
+                    }
                     self.make(item).await.map_err(|failure| self.explain(failure, item))?;
-                    tables.extend((item.stage() == Stage::Table).then_some(item));
                 }
             }
         }
@@ -157,18 +171,13 @@ impl Maker<'_> {
     }
 
     /// Looks at what is there before anything is changed.
-    async fn vet(
-        &mut self,
-        plan: &[Item<'_>],
-        there: &HashMap<Key, usize>,
-        copied: &(dyn Fn(&TableName) -> bool + Sync),
-    ) -> Result<()> {
+    async fn vet(&mut self, plan: &[Item<'_>], there: &HashMap<Key, usize>) -> Result<()> {
         let mut first = None;
         let mut further = 0;
         for item in plan {
             let objection = match there.get(&item.key) {
-                Some(&at) => self.object_to(item, at, copied).await?,
-                None => self.other_kind(item),
+                Some(&at) => self.object_to(item, at).await?,
+                None => self.lost(item).or_else(|| self.other_kind(item)),
             };
             match (objection, &first) {
                 (Some(error), None) => first = Some(error),
@@ -183,22 +192,24 @@ impl Maker<'_> {
         }
     }
 
-    async fn object_to(
-        &mut self,
-        item: &Item<'_>,
-        at: usize,
-        copied: &(dyn Fn(&TableName) -> bool + Sync),
-    ) -> Result<Option<Error>> {
+    async fn object_to(&mut self, item: &Item<'_>, at: usize) -> Result<Option<Error>> {
         let partly = item.stage() == Stage::Database
             && !self.selection.selects_database(&item.definition.name.database);
         if partly {
             return Ok(None);
         }
+        let copy = self.own.copies.get(&item.name).filter(|_| item.stage() == Stage::Table);
+        let is_begun = copy.is_some_and(|copy| copy.version > 0);
+        let is_strange = item.stage() == Stage::Table && !is_begun && self.has_rows(item).await?;
         if let Some(difference) = difference(item.definition, &item.statement, &self.existing[at])? {
+            if copy.is_some() && !is_strange {
+                let what = format!("{} was made as the source had it, but {difference}", item.label());
+                return Ok(Some(Error::new(Code::SchemaChangedWhileCopying, what)));
+            }
             let error = Error::new(Code::DefinitionDiffers, format!("{}: {difference}", item.label()));
             return Ok(Some(error.with_remedy(self.reconcile(item))));
         }
-        if item.stage() == Stage::Table && !copied(&item.name) && self.has_rows(item).await? {
+        if is_strange {
             let what = format!("{} has rows that this link did not copy", item.label());
             let remedy =
                 format!("TRUNCATE TABLE {}; or exclude it here, or rename it on the way", item.full_name());
@@ -221,6 +232,13 @@ impl Maker<'_> {
                 format!("DROP {kind} {name} on the target, then run again: it is made as the source has it")
             }
         }
+    }
+
+    /// A table whose copied rows are gone: made anew it would stay without them.
+    fn lost(&self, item: &Item<'_>) -> Option<Error> {
+        let copy = self.own.copies.get(&item.name).filter(|_| item.stage() == Stage::Table)?;
+        let what = format!("{} was copied and is not in the target any more", item.label());
+        (copy.rows > 0).then(|| Error::new(Code::MissingTable, what))
     }
 
     /// Tables, views and sequences share their names.

@@ -3,6 +3,7 @@
 mod before;
 mod change_log;
 mod cli;
+mod left_over;
 mod link;
 mod meanwhile;
 mod program;

@@ -8,6 +8,7 @@ use tidegate_sandbox::{Flavour, Server};
 fn what_a_mysql_source_no_longer_logs_is_not_skipped() {
     let pair = Pair::start(Flavour::Mysql);
     one_id_for_two(&pair);
+    a_statement_aside(&pair, Flavour::Mysql);
     a_statement(&pair, "spoken", "USE spoken");
     purged(&pair);
     rewound(&pair, "RESET BINARY LOGS AND GTIDS");
@@ -18,6 +19,7 @@ fn what_a_mysql_source_no_longer_logs_is_not_skipped() {
 fn what_a_mariadb_source_no_longer_logs_is_not_skipped() {
     let pair = Pair::start(Flavour::Mariadb);
     one_id_for_two(&pair);
+    a_statement_aside(&pair, Flavour::Mariadb);
     a_statement(&pair, "spoken", "USE spoken");
     purged(&pair);
     rewound(&pair, "RESET MASTER");
@@ -65,6 +67,22 @@ fn a_statement(pair: &Pair, name: &str, default: &str) {
     assert!(["3", "10"].contains(&reached.as_str()), "{reached}");
     link.forget();
     link.goes_on();
+}
+
+/// A trigger may carry a statement from a database of no concern into a selected one.
+fn a_statement_aside(pair: &Pair, flavour: Flavour) {
+    make(&pair.source(), "reached");
+    let aside = "CREATE DATABASE aside; CREATE TABLE aside.q (id INT PRIMARY KEY); CREATE TABLE aside.r LIKE aside.q; \
+         CREATE TRIGGER aside.carry AFTER INSERT ON aside.q FOR EACH ROW INSERT INTO reached.t VALUES (NEW.id, 'carried')";
+    sql(&pair.source(), aside);
+    let link = Link::new(pair, "reached");
+    link.goes_on();
+    if flavour == Flavour::Mysql {
+        sql(&pair.source(), "SET SESSION binlog_format = 'STATEMENT'; INSERT INTO aside.r VALUES (1)");
+        link.goes_on();
+    }
+    sql(&pair.source(), "USE aside; SET SESSION binlog_format = 'STATEMENT'; INSERT INTO q VALUES (20)");
+    link.run().fault("TG-3008").says("INSERT INTO q VALUES (20)");
 }
 
 fn purged(pair: &Pair) {

@@ -105,11 +105,27 @@ async fn refusals(flavour: Flavour) {
         (Code::TargetNotEmpty, "table rf.a has rows that this link did not copy")
     );
     assert!(error.remedy().contains("TRUNCATE TABLE `rf`.`a`"));
-    let copied = |name: &TableName| *name == TableName::new("rf", "a");
-    make(&mut pair.target.0, pair.target.1, &definitions, &pair.selection, &copied)
-        .await
-        .expect("copied rows count");
+    let copy = |version, rows| CopyProgress {
+        table: TableName::new("rf", "a"),
+        version,
+        rows,
+        last_key: None,
+        done: false,
+        snapshot: None,
+    };
+    pair.make_beside(&definitions, &[copy(2, 1)]).await.expect("copied rows count");
+    let error =
+        pair.make_beside(&definitions, &[copy(0, 0)]).await.expect_err("rows in a table made, not copied");
+    assert_eq!(error.code(), Code::TargetNotEmpty);
     target.sql("ALTER TABLE rf.a MODIFY n bigint NOT NULL").expect("a change");
+    let error = pair.make_beside(&definitions, &[copy(2, 1)]).await.expect_err("changed since");
+    assert_eq!(error.code(), Code::SchemaChangedWhileCopying);
+    let error = pair.make_beside(&definitions, &[copy(0, 0)]).await.expect_err("somebody else's rows");
+    assert_eq!(error.code(), Code::DefinitionDiffers);
+    target.sql("RENAME TABLE rf.a TO rf.away").expect("gone");
+    let error = pair.make_beside(&definitions, &[copy(2, 1)]).await.expect_err("copied rows are gone");
+    assert_eq!(error.code(), Code::MissingTable);
+    target.sql("RENAME TABLE rf.away TO rf.a").expect("back");
     let error = pair.make(&definitions).await.expect_err("another type");
     assert_eq!(error.code(), Code::DefinitionDiffers);
     assert!(error.message().contains("table rf.a: the source has `n` int"), "{error}");
@@ -284,10 +300,8 @@ async fn accounts(flavour: Flavour) {
     assert_eq!(nobody, 1);
     let definer = "SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'ac'";
     assert_eq!(target.sql(definer).expect("a definer"), "boss@%");
-    let selection = selection(&["ac.*"], &["ac.*=mysql.*"]);
-    let error = make(&mut pair.target.0, pair.target.1, &definitions, &selection, &|_| false)
-        .await
-        .expect_err("theirs");
+    pair.selection = selection(&["ac.*"], &["ac.*=mysql.*"]);
+    let error = pair.make(&definitions).await.expect_err("theirs");
     assert_eq!(error.code(), Code::BadPattern);
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::connect::{Endpoint, Server, question_setup};
 use mysql_async::Conn;
 use std::sync::OnceLock;
-use tidegate_model::{Definition, Error, Selection, TableName};
+use tidegate_model::{CopyProgress, Definition, Error, Selection, TableName};
 use tidegate_sandbox::{Flavour, Options, Server as Sandbox, scratch};
 
 /// Two servers of each family for all tests of the process.
@@ -75,7 +75,18 @@ impl Pair {
     }
 
     async fn make(&mut self, definitions: &[Definition]) -> Result<Vec<String>, Error> {
-        make(&mut self.target.0, self.target.1, definitions, &self.selection, &|_| false).await
+        self.make_beside(definitions, &[]).await
+    }
+
+    /// Makes definitions in a target where these tables' copies are so far.
+    async fn make_beside(
+        &mut self,
+        definitions: &[Definition],
+        copies: &[CopyProgress],
+    ) -> Result<Vec<String>, Error> {
+        let copies = copies.iter().map(|one| (one.table.clone(), one.clone())).collect();
+        let own = Own { copies, record: &|_| "DO 0".to_owned() };
+        make(&mut self.target.0, self.target.1, definitions, &self.selection, &own).await
     }
 
     async fn carry(&mut self) -> Result<Vec<String>, Error> {

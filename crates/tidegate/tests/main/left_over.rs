@@ -1,0 +1,101 @@
+//! What an earlier run has left half done, or still has under way in the target.
+
+use crate::link::Link;
+use crate::servers::{Pair, Session, ask_until, make, sql};
+use tidegate_sandbox::Flavour;
+
+#[test]
+fn what_a_killed_run_left_in_mysql_is_taken_up() {
+    is_taken_up(Flavour::Mysql);
+}
+
+#[test]
+fn what_a_killed_run_left_in_mariadb_is_taken_up() {
+    is_taken_up(Flavour::Mariadb);
+}
+
+fn is_taken_up(flavour: Flavour) {
+    let pair = Pair::start(flavour);
+    a_schema_change_goes_on(&pair);
+    a_copy_was_being_dropped(&pair);
+    a_table_changed_before_its_copy(&pair);
+    a_unique_value_moves_while_copying(&pair);
+}
+
+/// A server carries a statement out to its end although its client is dead. It must not be sent a second time.
+fn a_schema_change_goes_on(pair: &Pair) {
+    make(&pair.source(), "slow");
+    let link = Link::new(pair, "slow");
+    link.goes_on();
+    let mut root = Session::open(&pair.target());
+    root.run("BEGIN; SELECT COUNT(*) FROM slow.t");
+    sql(&pair.source(), "ALTER TABLE slow.t ADD COLUMN x INT; INSERT INTO slow.t VALUES (10, 'ten', 10)");
+    let waiting = |text: &str| {
+        format!(
+            "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' AND INFO LIKE '{text}%'"
+        )
+    };
+    let killed = link.start();
+    ask_until(&pair.target(), &waiting("ALTER TABLE"), |count| count == "1");
+    drop(killed);
+    let mut running = link.start();
+    ask_until(&pair.target(), &waiting("SELECT GET_LOCK"), |count| count == "1");
+    root.run("ROLLBACK");
+    running.applies(1);
+    running.stop();
+    link.is_identical();
+}
+
+/// A link that begins anew drops its tables first: who is killed in between must not take them for copied.
+fn a_copy_was_being_dropped(pair: &Pair) {
+    make(&pair.source(), "dropped");
+    let link = Link::new(pair, "dropped");
+    link.goes_on();
+    let state =
+        "UPDATE tidegate.link SET phase = 'resetting' WHERE instance = 'dropped'; DROP TABLE dropped.t";
+    sql(&pair.target(), state);
+    link.goes_on();
+}
+
+/// The run before has made a table as the source had it then, and copied nothing yet.
+fn a_table_changed_before_its_copy(pair: &Pair) {
+    make(&pair.source(), "early");
+    sql(
+        &pair.source(),
+        "CREATE TABLE early.u (id INT PRIMARY KEY) ENGINE=InnoDB; INSERT INTO early.u VALUES (1)",
+    );
+    let link = Link::new(pair, "early");
+    link.goes_on();
+    let state = "UPDATE tidegate.link SET phase = 'copying' WHERE instance = 'early'; \
+         UPDATE tidegate.copy SET version = 0, row_total = 0, done = 0, last_key = NULL WHERE instance = 'early'; \
+         TRUNCATE TABLE early.t; TRUNCATE TABLE early.u";
+    sql(&pair.target(), state);
+    sql(&pair.source(), "ALTER TABLE early.u ADD COLUMN n INT");
+    link.goes_on();
+}
+
+/// A row that was read early gives a unique value away to one that is read late.
+fn a_unique_value_moves_while_copying(pair: &Pair) {
+    let table = "CREATE DATABASE moved; CREATE TABLE moved.t (id INT PRIMARY KEY, v INT UNIQUE)";
+    sql(&pair.source(), table);
+    sql(&pair.target(), table);
+    let mut rows = "INSERT INTO moved.t VALUES (1, 1)".to_owned();
+    (2..=120_000).for_each(|id| rows.push_str(&format!(",({id},{id})")));
+    sql(&pair.source(), &rows);
+    let mut root = Session::open(&pair.target());
+    root.run("LOCK TABLES moved.t READ");
+    let link = Link::new(pair, "moved").with(&["--copy-workers", "1"]);
+    let mut running = link.start();
+    let waiting = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' \
+         AND INFO LIKE 'LOAD DATA%' AND STATE LIKE '%metadata lock%'";
+    ask_until(&pair.target(), waiting, |count| count == "1");
+    sql(
+        &pair.source(),
+        "UPDATE moved.t SET v = -1 WHERE id = 1; UPDATE moved.t SET v = 1 WHERE id = 110000; \
+         UPDATE moved.t SET v = 110000 WHERE id = 1",
+    );
+    root.run("UNLOCK TABLES");
+    running.streams();
+    running.stop();
+    link.is_identical();
+}
