@@ -2,6 +2,7 @@
 
 use crate::changelog::{ChangeLog, Limits, LogEnd, Writer};
 use crate::progress::{Progress, Step};
+use crate::retry::until_done;
 use crate::{apply, capture, copy};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -237,7 +238,7 @@ impl Link {
                 None => return Ok(Outcome::Stopped),
             },
         };
-        self.target.learn(&self.selection).await?;
+        self.again(|| self.target.learn(&self.selection)).await.map_err(at_target)?;
         let low = low_of(&state);
         self.progress.begun(low.clone());
         self.progress.enter(if low.seq >= until { Step::Streaming } else { Step::CatchingUp });
@@ -282,6 +283,11 @@ impl Link {
         })
     }
 
+    /// Asks until there is an answer, now that the link is under way: a lost connection does not end it.
+    async fn again<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
+        until_done(self.options.retry_window, &self.stop, call).await
+    }
+
     /// Copies everything; answers the end of the overlap, or `None` if it was stopped.
     async fn copy(&self, state: &LinkState, log: &ChangeLog) -> Result<Option<Seq>> {
         let tables = self.source.tables(&self.selection).await?;
@@ -303,12 +309,13 @@ impl Link {
         if !copy::run(&context, tables, state.copied.clone()).await? {
             return Ok(None);
         }
-        self.progress.notice(self.target.define(&later, &self.selection).await.map_err(at_target)?);
-        let end = self.source.position().await?;
+        let notices = self.again(|| self.target.define(&later, &self.selection)).await.map_err(at_target)?;
+        self.progress.notice(notices);
+        let end = self.again(|| self.source.position()).await.map_err(at_source)?;
         // Nothing is applied yet, so nothing would make room in the log.
         let is_full = || log.bytes() > self.options.log_bytes_max;
         let Some(until) = self.captured_up_to(&end, is_full).await? else { return Ok(None) };
-        self.target.enter(Phase::CatchingUp { until }).await?;
+        self.again(|| self.target.enter(Phase::CatchingUp { until })).await.map_err(at_target)?;
         Ok(Some(until))
     }
 

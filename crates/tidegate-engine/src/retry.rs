@@ -1,8 +1,9 @@
 //! Waiting between two tries of something that may pass by itself.
 
 use std::time::Duration;
-use tidegate_model::{Error, Result};
+use tidegate_model::{Error, Result, Retry};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -37,5 +38,28 @@ impl Backoff {
         tokio::time::sleep(self.wait).await;
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
         Ok(())
+    }
+}
+
+/// Calls until it works, as long as what is wrong may pass by itself. When it is stopped, the last error is the outcome.
+pub(crate) async fn until_done<T, F>(
+    window: Duration,
+    stop: &CancellationToken,
+    call: impl Fn() -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let mut backoff = Backoff::new(window);
+    loop {
+        let error = match call().await {
+            Err(error) if error.retry() == Retry::Auto => error,
+            ended => return ended,
+        };
+        tracing::info!(%error, "asking again");
+        tokio::select! {
+            waited = backoff.wait(&error) => waited?,
+            () = stop.cancelled() => return Err(error),
+        }
     }
 }

@@ -11,6 +11,8 @@ pub(crate) struct LowWatermark {
     pending: VecDeque<Pending>,
     last_read: Seq,
     moved: bool,
+    /// Whether it moved since [`LowWatermark::take_news`].
+    news: bool,
 }
 
 /// Not the record itself: it would keep its block of the log in memory for as long as one lane is held up.
@@ -30,7 +32,7 @@ impl Pending {
 
 impl LowWatermark {
     pub(crate) fn new(seq: Seq, cursor: Box<dyn Cursor>) -> Self {
-        Self { seq, cursor, pending: VecDeque::new(), last_read: seq, moved: false }
+        Self { seq, cursor, pending: VecDeque::new(), last_read: seq, moved: false, news: false }
     }
 
     /// The last transaction that was read from the log.
@@ -50,6 +52,11 @@ impl LowWatermark {
     /// Whether the watermark is ahead of what [`LowWatermark::stored`] saw.
     pub(crate) fn has_moved(&self) -> bool {
         self.moved
+    }
+
+    /// Where it is, if that has changed since the last call.
+    pub(crate) fn take_news(&mut self) -> Option<Checkpoint> {
+        std::mem::take(&mut self.news).then(|| self.checkpoint())
     }
 
     pub(crate) fn stored(&mut self) {
@@ -83,7 +90,7 @@ impl LowWatermark {
         while self.pending.front().is_some_and(|front| front.done) {
             let entry = self.pending.pop_front().expect("looked at just now");
             self.cursor.advance(&entry.mark)?;
-            self.moved = true;
+            (self.moved, self.news) = (true, true);
             if !entry.idle {
                 self.seq = entry.seq;
             }

@@ -6,7 +6,7 @@ mod schedule;
 
 use crate::changelog::{ChangeLog, Reader, Record, RecordKind};
 use crate::progress::Progress;
-use crate::retry::Backoff;
+use crate::retry::{Backoff, until_done};
 use lane::{Done, Job, Settled, Work};
 use low::LowWatermark;
 use schedule::{Placement, Schedule};
@@ -113,7 +113,8 @@ pub(crate) async fn run(context: Context, start: Start) -> Result<()> {
     let mut tasks = JoinSet::new();
     let mut lanes = Vec::new();
     for (number, (version, done_set)) in start.lanes.into_iter().enumerate() {
-        let writer = context.target.writer(number as u16).await?;
+        let open = || context.target.writer(number as u16);
+        let writer = until_done(context.retry_window, &stop, open).await?;
         let (jobs, queue) = mpsc::channel(1);
         let (target, stop) = (context.target.clone(), context.stop.clone());
         let lane = lane::Lane { number, writer, target, retries: Backoff::new(context.retry_window), stop };
@@ -150,6 +151,10 @@ impl Apply {
             let stopping = self.context.stop.is_cancelled();
             if !stopping && !self.alone {
                 self.fill()?;
+            }
+            // What was read may be in the target already, or concern nobody.
+            if let Some(checkpoint) = self.low.take_news() {
+                self.context.progress.moved(checkpoint);
             }
             self.dispatch(stopping).await?;
             let idle = self.lanes.iter().all(|lane| lane.busy.is_none());
@@ -377,7 +382,6 @@ impl Apply {
             }
             Work::Idle => {}
         }
-        self.context.progress.moved(self.low.checkpoint());
         self.context.log.remove_up_to(stored)
     }
 }
