@@ -225,7 +225,8 @@ pub(crate) fn question_setup() -> Vec<String> {
 pub(crate) fn data_setup() -> Vec<String> {
     vec![
         "SET NAMES binary, time_zone = '+00:00', sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', \
-         wait_timeout = 86400, net_write_timeout = 600, net_read_timeout = 600"
+         wait_timeout = 86400, net_write_timeout = 600, net_read_timeout = 600 \
+         /*!50708 , max_execution_time = 0 */ /*M!100101 , max_statement_time = 0 */"
             .to_owned(),
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
     ]
