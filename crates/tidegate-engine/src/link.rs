@@ -101,9 +101,9 @@ impl Link {
         self.progress.enter(Step::Preparing);
         self.check().await?;
         self.target.prepare().await.map_err(at_target)?;
-        let state = match self.target.take_over().await.map_err(at_target)? {
+        let state = match self.when_free(|| self.target.state()).await? {
             Some(state) if self.may_begin_anew(&state) => {
-                self.target.reset().await.map_err(at_target)?;
+                self.when_free(|| self.target.reset()).await?;
                 self.begin().await?
             }
             Some(state) => self.resume(state).await?,
@@ -153,6 +153,7 @@ impl Link {
         untouched && state.selection != self.selection.fingerprint()
     }
 
+    /// Looks at the state before anything is changed: a link that is named by mistake is not disturbed.
     async fn resume(&self, state: LinkState) -> Result<LinkState> {
         let now = self.selection.fingerprint();
         if state.selection != now {
@@ -168,7 +169,8 @@ impl Link {
             return Err(Error::new(Code::SourceRewound, what));
         }
         self.look_at_lanes(&state).map_err(at_target)?;
-        Ok(state)
+        let gone = || Error::new(Code::CheckpointChanged, "the link was forgotten at this moment");
+        self.when_free(|| self.target.take_over()).await?.ok_or_else(gone)
     }
 
     /// Every lane has its row from the beginning on, and every position can be read, unless somebody edited them.
@@ -288,13 +290,24 @@ impl Link {
         until_done(self.options.retry_window, &self.stop, call).await
     }
 
+    /// Waits, also at the start, for what an earlier run may still have under way in the target.
+    async fn when_free<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
+        let settled = || async {
+            match call().await {
+                Err(error) if error.code() == Code::TargetBusy => Err(error),
+                settled => Ok(settled),
+            }
+        };
+        self.again(settled).await.and_then(|settled| settled).map_err(at_target)
+    }
+
     /// Copies everything; answers the end of the overlap, or `None` if it was stopped.
     async fn copy(&self, state: &LinkState, log: &ChangeLog) -> Result<Option<Seq>> {
         let tables = self.source.tables(&self.selection).await?;
         let definitions = self.source.definitions(&self.selection).await?;
         let (first, later): (Vec<_>, Vec<_>) =
             definitions.into_iter().partition(|one| one.stage <= Stage::Table);
-        self.progress.notice(self.target.define(&first, &self.selection).await.map_err(at_target)?);
+        self.progress.notice(self.when_free(|| self.target.define(&first, &self.selection)).await?);
         self.target.learn(&self.selection).await?;
         self.progress.enter(Step::Copying);
         let context = copy::Context {

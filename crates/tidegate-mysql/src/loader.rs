@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::sync::Arc;
+use std::time::Instant;
 use tidegate_model::{
     Chunk, Code, CopyProgress, CopyStep, Error, Fut, InstanceName, Loader, Position, Result, TableName,
 };
@@ -27,6 +28,7 @@ pub(crate) struct TableLoader {
     source_name: TableName,
     info: Arc<TableInfo>,
     conn: Conn,
+    opened: Instant,
     local: bool,
     buffer: Vec<u8>,
     shapes: Vec<Shape>,
@@ -72,8 +74,8 @@ impl TableLoader {
         let shapes = written_columns(&info)
             .map(|column| shape(&column.data_type, column.charset.as_deref()))
             .collect();
-        let (endpoint, buffer) = (endpoint.clone(), Vec::new());
-        Ok(Self { endpoint, marker, instance, source_name, info, conn, local, buffer, shapes })
+        let (endpoint, buffer, opened) = (endpoint.clone(), Vec::new(), Instant::now());
+        Ok(Self { opened, endpoint, marker, instance, source_name, info, conn, local, buffer, shapes })
     }
 
     fn table(&self) -> String {
@@ -96,6 +98,13 @@ impl TableLoader {
             run(&mut self.conn, &state::made_statement(&self.instance, &self.source_name)).await?;
         }
         session::claim_definitions(&mut self.conn, &self.instance).await?;
+        let table = self.table();
+        let filled: Option<u8> =
+            self.conn.query_first(format!("SELECT 1 FROM {table} LIMIT 1")).await.map_err(understand)?;
+        if version == 0 && filled.is_some() {
+            let what = format!("{table} has got rows since the link was begun, and not from it");
+            return Err(Error::new(Code::TargetNotEmpty, what));
+        }
         let statement = format!(
             "UPDATE tidegate.copy SET version = version + 1, row_total = 0, last_key = NULL, done = 0, \
              snapshot = {snapshot} WHERE {} AND version = {version}",
@@ -103,9 +112,6 @@ impl TableLoader {
         );
         let outcome = run(&mut self.conn, &statement).await?;
         self.expect_moved(outcome)?;
-        let table = self.table();
-        let filled: Option<u8> =
-            self.conn.query_first(format!("SELECT 1 FROM {table} LIMIT 1")).await.map_err(understand)?;
         if filled.is_some() {
             run(&mut self.conn, &format!("TRUNCATE TABLE {table}")).await?;
         }
@@ -208,9 +214,10 @@ impl TableLoader {
     }
 
     /// A value may have moved from a row that was read to one that is read later. If more than the key is unique, the row
-    /// that had it gives way; its own new state is in the log, because it was changed after it was read.
+    /// that had it gives way; its own new state is in the log, because it was changed after it was read. A table without
+    /// a key is read in one snapshot, in which nothing moves.
     fn replaces(&self) -> bool {
-        self.info.unique.len() > 1 || self.info.unique_expression
+        self.info.key().is_some() && (self.info.unique.len() > 1 || self.info.unique_expression)
     }
 
     fn is_enum(&self, place: usize) -> bool {
@@ -256,6 +263,14 @@ impl TableLoader {
             ));
         }
         // A row that another has replaced counts once more.
+        if outcome.affected_rows > rows && self.replaces() {
+            let replaced = outcome.affected_rows - rows;
+            tracing::info!(
+                table = self.table(),
+                replaced,
+                "rows gave way to others with their unique values"
+            );
+        }
         let is_right = outcome.affected_rows == rows || (self.replaces() && outcome.affected_rows > rows);
         if !is_right {
             let what = format!("{} took {} of {rows} rows", self.table(), outcome.affected_rows);
@@ -265,10 +280,10 @@ impl TableLoader {
     }
 
     async fn connect_again(&mut self) -> Result<Option<CopyProgress>> {
-        let before = self.conn.id();
-        self.conn = open_session(&self.endpoint, &self.marker).await?;
+        let (before, opened) = (self.conn.id(), self.opened);
+        (self.conn, self.opened) = (open_session(&self.endpoint, &self.marker).await?, Instant::now());
         // The old session may still be loading, or even committing: end it, then wait for what it did.
-        let _ = run(&mut self.conn, &format!("KILL {before}")).await;
+        session::end_earlier(&mut self.conn, before, opened).await;
         let condition = format!("{} FOR UPDATE", self.condition());
         Ok(state::read_copied(&mut self.conn, &condition).await?.pop())
     }
@@ -278,7 +293,10 @@ impl TableLoader {
 /// in turn, which no server can see.
 async fn open_session(endpoint: &Endpoint, marker: &Marker) -> Result<Conn> {
     let (mut conn, _) = session::open(endpoint, marker).await?;
-    run(&mut conn, &format!("SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}")).await?;
+    let waits = format!(
+        "SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}, SESSION lock_wait_timeout = {LOCK_SECONDS}"
+    );
+    run(&mut conn, &waits).await?;
     Ok(conn)
 }
 

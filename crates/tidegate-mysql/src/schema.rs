@@ -106,6 +106,10 @@ pub(crate) async fn carry_out(
     if may_run(writer, &change, &transaction, mode).await? {
         let (mut conn, _) = session::open(&writer.endpoint, &Marker::new(writer.instance.clone())).await?;
         session::claim_definitions(&mut conn, &writer.instance).await?;
+        // Whoever has waited may find that another run has taken over, and carried it out.
+        if state::lane_version(&mut conn, &writer.instance, writer.lane).await? + 1 != checkpoint.version {
+            return Err(moved(writer));
+        }
         if !was_run(writer, &mut conn, &change).await? {
             execute(writer, &mut conn, &change, mode).await?;
         }
@@ -119,13 +123,15 @@ pub(crate) async fn carry_out(
     );
     let outcomes = run_all(&mut writer.conn, finish.as_bytes(), 3).await?;
     if outcomes[1].affected_rows != 1 {
-        return Err(Error::new(
-            Code::TargetBusy,
-            format!("lane {}'s checkpoint is not where it was", writer.lane),
-        ));
+        return Err(moved(writer));
     }
     run(&mut writer.conn, "COMMIT").await?;
     writer.knowledge.renew(&mut writer.conn, &writer.instance).await
+}
+
+/// Looking again tells who moved it.
+fn moved(writer: &LaneWriter) -> Error {
+    Error::new(Code::TargetBusy, format!("lane {}'s checkpoint is not where it was", writer.lane))
 }
 
 fn read(writer: &LaneWriter, transaction: &Transaction<'_>) -> Result<Change> {
@@ -283,7 +289,10 @@ async fn fingerprint(conn: &mut Conn, change: &Change) -> Result<String> {
         let full = format!("{}.{}", quote(&name.database), quote(&name.table));
         text.push_str(&full);
         match conn.query_first::<Row, _>(format!("SHOW CREATE TABLE {full}")).await.map_err(understand) {
-            Ok(row) => text.push_str(&row.and_then(|row| row.get::<String, _>(1)).unwrap_or_default()),
+            Ok(row) => {
+                let statement = row.and_then(|row| row.get::<String, _>(1)).unwrap_or_default();
+                text.push_str(&without_counter(&statement));
+            }
             Err(error) if error.retry() == Retry::Auto => return Err(error),
             Err(_) => text.push_str(" is absent"),
         }
@@ -309,6 +318,16 @@ async fn fingerprint(conn: &mut Conn, change: &Change) -> Result<String> {
         text.push_str(&format!("database {}: {}\n", database.name, found.is_some()));
     }
     Ok(text)
+}
+
+/// A server may count anew when it starts: that is no change. Setting the counter twice does no harm.
+fn without_counter(statement: &str) -> String {
+    match statement.rsplit_once(" AUTO_INCREMENT=") {
+        Some((before, after)) if after.starts_with(|c: char| c.is_ascii_digit()) => {
+            format!("{before}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
+        _ => statement.to_owned(),
+    }
 }
 
 async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, mode: Mode) -> Result<()> {

@@ -4,6 +4,7 @@
 use crate::connect::{Endpoint, Server, data_setup, understand};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use std::time::Instant;
 use tidegate_model::{Code, Error, InstanceName, Result};
 
 /// What the server said to one statement.
@@ -93,6 +94,17 @@ pub(crate) async fn release_definitions(conn: &mut Conn, instance: &InstanceName
 /// At most 64 characters, and the same in all versions.
 fn lock_name(instance: &InstanceName) -> String {
     format!("tidegate_{:016x}", hash_of(instance.as_str().as_bytes()))
+}
+
+/// Ends a session that we had, if the server still has it. After a restart of the server its number may be another's.
+pub(crate) async fn end_earlier(conn: &mut Conn, id: u32, opened: Instant) {
+    let question = "SHOW GLOBAL STATUS LIKE 'Uptime'";
+    let up: Result<Option<(String, u64)>> = conn.query_first(question).await.map_err(understand);
+    let Ok(Some((_, up))) = up else { return };
+    if up > opened.elapsed().as_secs() {
+        // It may have ended by itself meanwhile.
+        let _ = run(conn, &format!("KILL {id}")).await;
+    }
 }
 
 /// Runs one statement.

@@ -114,6 +114,12 @@ pub(crate) async fn begin_reset(conn: &mut Conn, instance: &InstanceName) -> Res
     run(conn, &statement).await.map(|_| ())
 }
 
+/// The selection that the link was begun with.
+pub(crate) async fn selection(conn: &mut Conn, instance: &InstanceName) -> Result<Option<String>> {
+    let question = format!("SELECT selection FROM tidegate.link WHERE instance = '{instance}'");
+    conn.query_first(question).await.map_err(understand)
+}
+
 pub(crate) async fn is_resetting(conn: &mut Conn, instance: &InstanceName) -> Result<bool> {
     let question =
         format!("SELECT 1 FROM tidegate.link WHERE instance = '{instance}' AND phase = 'resetting'");

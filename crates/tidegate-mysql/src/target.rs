@@ -111,13 +111,13 @@ impl MysqlTarget {
 
     async fn make(&self, definitions: &[Definition], selection: &Selection) -> Result<Vec<String>> {
         let (mut conn, server) = self.administer().await?;
+        session::claim_definitions(&mut conn, &self.instance).await?;
         let copied = state::read_copied(&mut conn, &state::of_instance(&self.instance)).await?;
         let in_target = |one: &CopyProgress| selection.map(&one.table.database, &one.table.table);
         let own = definitions::Own {
             copies: copied.into_iter().map(|one| (in_target(&one), one)).collect(),
             record: &|table| state::made_statement(&self.instance, table),
         };
-        session::claim_definitions(&mut conn, &self.instance).await?;
         definitions::make(&mut conn, server, definitions, selection, &own).await
     }
 
@@ -129,10 +129,28 @@ impl MysqlTarget {
         TableLoader::open(&self.endpoint, self.instance.clone(), table.name.clone(), info).await
     }
 
-    /// Drops what this link made and copied, then forgets the link: in this order, so that it can be repeated.
+    /// An earlier run was forgetting the link and was killed at it.
+    async fn end_reset(&self, conn: &mut Conn) -> Result<()> {
+        let begun_with = state::selection(conn, &self.instance).await?.unwrap_or_default();
+        let now = self.selection.fingerprint();
+        if begun_with != now {
+            let what =
+                format!("it was begun with {begun_with}, now it is {now}, and its tables are being dropped");
+            let remedy = "run once more with the selection and the renames that it had";
+            return Err(Error::new(Code::SelectionChanged, what).with_remedy(remedy));
+        }
+        self.start_over().await
+    }
+
+    /// Drops what this link made and copied, then forgets the link: in this order, so that it can be repeated. Under
+    /// another selection other tables would bear the names: then nothing is dropped.
     async fn start_over(&self) -> Result<()> {
         let (mut conn, _) = self.administer().await?;
         session::claim_definitions(&mut conn, &self.instance).await?;
+        let begun_with = state::selection(&mut conn, &self.instance).await?;
+        if begun_with.is_some_and(|begun_with| begun_with != self.selection.fingerprint()) {
+            return state::forget(&mut conn, &self.instance).await;
+        }
         state::begin_reset(&mut conn, &self.instance).await?;
         for progress in state::read_copied(&mut conn, &state::of_instance(&self.instance)).await? {
             let name = self.selection.map(&progress.table.database, &progress.table.table);
@@ -172,6 +190,9 @@ impl Target for MysqlTarget {
     fn state(&self) -> Fut<'_, Option<LinkState>> {
         Box::pin(async {
             let (mut conn, _) = self.question().await?;
+            if state::is_resetting(&mut conn, &self.instance).await? {
+                self.end_reset(&mut conn).await?;
+            }
             state::read(&mut conn, &self.instance).await
         })
     }
@@ -179,9 +200,6 @@ impl Target for MysqlTarget {
     fn take_over(&self) -> Fut<'_, Option<LinkState>> {
         Box::pin(async {
             let (mut conn, _) = self.administer().await?;
-            if state::is_resetting(&mut conn, &self.instance).await? {
-                self.start_over().await?;
-            }
             state::take_over(&mut conn, &self.instance).await
         })
     }

@@ -12,6 +12,7 @@ use crate::xa;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::sync::Arc;
+use std::time::Instant;
 use tidegate_model::{Code, Error, Fut, InstanceName, LaneCheckpoint, Mode, Result, Transaction, Writer};
 
 /// A batch is sent when it has grown to this, its transaction still open.
@@ -23,6 +24,7 @@ pub(crate) struct LaneWriter {
     pub(crate) lane: u16,
     pub(crate) knowledge: Arc<Knowledge>,
     pub(crate) conn: Conn,
+    opened: Instant,
     pub(crate) server: Server,
     decoder: Decoder,
     batch: Batch,
@@ -49,6 +51,7 @@ impl LaneWriter {
             decoder: Decoder::new(knowledge.clone()),
             knowledge,
             conn,
+            opened: Instant::now(),
             server,
             batch: Batch::default(),
             statements: Statements::default(),
@@ -181,11 +184,11 @@ impl LaneWriter {
     }
 
     async fn connect_again(&mut self) -> Result<u64> {
-        let before = self.conn.id();
+        let (before, opened) = (self.conn.id(), self.opened);
         let (conn, server) = session::open(&self.endpoint, &Marker::new(self.instance.clone())).await?;
-        (self.conn, self.server) = (conn, server);
+        (self.conn, self.server, self.opened) = (conn, server, Instant::now());
         // The old session may still hold locks, or even be committing: end it, then wait for what it did.
-        let _ = run(&mut self.conn, &format!("KILL {before}")).await;
+        session::end_earlier(&mut self.conn, before, opened).await;
         self.batch = Batch::default();
         let version = state::lane_version(&mut self.conn, &self.instance, self.lane).await?;
         self.knowledge.renew(&mut self.conn, &self.instance).await?;

@@ -23,7 +23,7 @@ pub(super) struct TableCopy<'a> {
     crew: JoinSet<Ended>,
     /// Whether this attempt has brought anything into the target.
     has_committed: bool,
-    /// Loaders at most. One alone after an attempt that brought nothing: two may have waited for each other's locks.
+    /// Loaders at most. Fewer after each wait for a lock: they may have waited for each other.
     loaders_max: usize,
 }
 
@@ -77,7 +77,9 @@ impl<'a> TableCopy<'a> {
             if self.has_committed && self.table.keyed {
                 backoff.reset();
             }
-            self.loaders_max = if self.has_committed { self.context.workers } else { 1 };
+            if error.code() == Code::TargetBusy {
+                self.loaders_max = (self.loaders_max / 2).max(1);
+            }
             tracing::info!(table = %self.table.name, %error, "copying again");
             before = loop {
                 tokio::select! {

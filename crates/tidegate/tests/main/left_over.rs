@@ -54,6 +54,14 @@ fn a_copy_was_being_dropped(pair: &Pair) {
     let state =
         "UPDATE tidegate.link SET phase = 'resetting' WHERE instance = 'dropped'; DROP TABLE dropped.t";
     sql(&pair.target(), state);
+    // Under other names it would drop other tables.
+    sql(
+        &pair.target(),
+        "CREATE DATABASE other; CREATE TABLE other.t (id INT PRIMARY KEY); INSERT INTO other.t VALUES (7)",
+    );
+    let renamed = link.of(&["--include", "dropped.*", "--rename", "dropped.*=other.*"]);
+    renamed.run().fault("TG-1006").advises("the renames that it had");
+    assert_eq!(sql(&pair.target(), "SELECT id FROM other.t"), "7");
     link.goes_on();
 }
 
