@@ -11,7 +11,8 @@ pub trait Target: Send + Sync {
     /// Makes our own schema if it is not there.
     fn prepare(&self) -> Fut<'_, ()>;
 
-    /// What the target knows of this link; `None` if it was never begun here.
+    /// What the target knows of this link; `None` if it was never begun here. A [`Target::reset`] that was interrupted is
+    /// ended first.
     fn state(&self) -> Fut<'_, Option<LinkState>>;
 
     /// Takes the link over: moves every version on, so that nothing goes through any more that an earlier run of it, dead
