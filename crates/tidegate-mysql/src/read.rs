@@ -124,7 +124,7 @@ impl KeyedReader {
     async fn read_chunk(&mut self, chunk: &mut Chunk) -> Result<bool> {
         let question = self.question();
         let id = self.conn.id();
-        let mut result = self.conn.query_iter(question).await.map_err(understand)?;
+        let mut result = self.conn.query_iter(question).await.map_err(changed)?;
         let mut last: Option<Vec<Value>> = None;
         let mut cut = false;
         while let Some(row) = result.next().await.map_err(understand)? {
@@ -188,7 +188,7 @@ impl SnapshotReader {
         let mut conn = endpoint.connect(&data_setup()).await?;
         let name = format!("{}.{}", quote(&table.name.database), quote(&table.name.table));
         locker.query_drop(format!("LOCK TABLES {name} READ")).await.map_err(|e| {
-            understand(e)
+            changed(e)
                 .context(format!("a table without a key is copied from a short read lock on {}", table.name))
         })?;
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -229,7 +229,7 @@ async fn stream_chunks(
     question: String,
     sender: &mpsc::Sender<Result<Chunk>>,
 ) -> Result<bool> {
-    let mut result = conn.query_iter(question).await.map_err(understand)?;
+    let mut result = conn.query_iter(question).await.map_err(changed)?;
     let mut chunk = Chunk::default();
     while let Some(row) = result.next().await.map_err(understand)? {
         for value in row.unwrap() {
@@ -253,6 +253,16 @@ impl TableReader for SnapshotReader {
 
     fn snapshot(&self) -> Option<Position> {
         Some(self.snapshot.clone())
+    }
+}
+
+/// A table that is not what it was when the copy began: gone, renamed, or without one of its columns.
+fn changed(error: mysql_async::Error) -> Error {
+    match &error {
+        mysql_async::Error::Server(server) if matches!(server.code, 1054 | 1146) => {
+            Error::new(Code::SchemaChangedWhileCopying, server.message.clone())
+        }
+        _ => understand(error),
     }
 }
 
