@@ -306,6 +306,26 @@ pub(crate) fn quote_text(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
+/// Bytes as a literal that means the same in every session, whatever its character set.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut out = String::with_capacity(bytes.len() * 2 + 3);
+    out.push_str("x'");
+    for byte in bytes {
+        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        out.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    out.push('\'');
+    out
+}
+
+/// `table` is quoted and has its database.
+pub(crate) async fn has_rows(conn: &mut Conn, table: &str) -> Result<bool> {
+    let row: Option<u8> =
+        conn.query_first(format!("SELECT 1 FROM {table} LIMIT 1")).await.map_err(understand)?;
+    Ok(row.is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

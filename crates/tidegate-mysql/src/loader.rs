@@ -2,13 +2,12 @@
 
 use crate::binlog::charset::introducer;
 use crate::catalog::TableInfo;
-use crate::connect::{Endpoint, quote, quote_text, understand};
+use crate::connect::{Endpoint, has_rows, hex, quote, quote_text};
 use crate::read::written_columns;
 use crate::session::{self, Marker, Outcome, run, run_all, warnings};
 use crate::{check, state};
 use futures_util::StreamExt;
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 use std::sync::Arc;
 use std::time::Instant;
 use tidegate_model::{
@@ -99,9 +98,8 @@ impl TableLoader {
         }
         session::claim_definitions(&mut self.conn, &self.instance).await?;
         let table = self.table();
-        let filled: Option<u8> =
-            self.conn.query_first(format!("SELECT 1 FROM {table} LIMIT 1")).await.map_err(understand)?;
-        if version == 0 && filled.is_some() {
+        let is_filled = has_rows(&mut self.conn, &table).await?;
+        if version == 0 && is_filled {
             let what = format!("{table} has got rows since the link was begun, and not from it");
             return Err(Error::new(Code::TargetNotEmpty, what));
         }
@@ -112,7 +110,7 @@ impl TableLoader {
         );
         let outcome = run(&mut self.conn, &statement).await?;
         self.expect_moved(outcome)?;
-        if filled.is_some() {
+        if is_filled {
             run(&mut self.conn, &format!("TRUNCATE TABLE {table}")).await?;
         }
         session::release_definitions(&mut self.conn, &self.instance).await
@@ -409,16 +407,4 @@ fn push_literal(out: &mut Vec<u8>, cell: Option<&[u8]>, shape: &Shape) {
 fn push_introduced(out: &mut Vec<u8>, charset: &str, cell: &[u8]) {
     out.extend_from_slice(format!("_{} ", introducer(charset)).as_bytes());
     out.extend_from_slice(hex(cell).as_bytes());
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = String::with_capacity(bytes.len() * 2 + 3);
-    out.push_str("x'");
-    for byte in bytes {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    out.push('\'');
-    out
 }

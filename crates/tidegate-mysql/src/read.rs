@@ -5,7 +5,7 @@
 //! `length u32 + 1 | bytes`, or `0` for NULL.
 
 use crate::catalog::{ColumnInfo, TableInfo};
-use crate::connect::{Endpoint, data_setup, quote, understand};
+use crate::connect::{Endpoint, data_setup, hex, quote, understand};
 use crate::source::position_of;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Value};
@@ -291,8 +291,7 @@ fn literal(cell: &[u8], kind: &KeyKind) -> String {
         KeyKind::Number => String::from_utf8_lossy(cell).into_owned(),
         KeyKind::Quoted => format!("'{}'", String::from_utf8_lossy(cell)),
         KeyKind::Bytes(charset) => {
-            let hex: String = cell.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("_{charset} x'{hex}'")
+            format!("_{charset} {}", hex(cell))
         }
     }
 }

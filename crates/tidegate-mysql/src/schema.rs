@@ -1,8 +1,7 @@
 //! Schema changes of the source's log: whether they belong to the link, and carrying them out exactly once.
 //!
-//! A schema change is no part of a transaction, so a journal stands around it: first what is about to run, with a
-//! fingerprint of the objects it names; then the statement; then, with the checkpoint, that it is done. After a crash the
-//! fingerprint tells whether it ran.
+//! A schema change is no part of a transaction, so a journal stands around it: first what is about to run; then the
+//! statement; then, with the checkpoint, that it is done.
 
 use crate::binlog::Origin;
 use crate::binlog::charset::charset_of_collation;
@@ -13,12 +12,13 @@ use crate::connect::{Server, quote, quote_text, understand};
 use crate::ddl::{self, Charset, Flavour, Kind, Role, Scanned};
 use crate::decode::entries;
 use crate::definitions::guarded;
-use crate::session::{self, Marker, run, run_all};
+use crate::journal::{self, Touched};
+use crate::session::{self, Marker, run};
 use crate::source::selects;
 use crate::state;
 use crate::writer::{LaneWriter, is_in_copy};
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
 use tidegate_model::{Code, Error, LaneCheckpoint, Mode, Result, Retry, Selection, TableName, Transaction};
 
 const ANSI_QUOTES: u64 = 1 << 2;
@@ -91,8 +91,7 @@ struct Change {
     statement: Vec<u8>,
     scanned: Scanned,
     settings: Vec<String>,
-    /// The tables it names, as the target calls them.
-    names: Vec<TableName>,
+    touched: Touched,
 }
 
 /// Runs the schema change and moves the checkpoint; safe to repeat at any point.
@@ -108,30 +107,19 @@ pub(crate) async fn carry_out(
         session::claim_definitions(&mut conn, &writer.instance).await?;
         // Whoever has waited may find that another run has taken over, and carried it out.
         if state::lane_version(&mut conn, &writer.instance, writer.lane).await? + 1 != checkpoint.version {
-            return Err(moved(writer));
+            return Err(state::moved(writer.lane));
         }
-        if !was_run(writer, &mut conn, &change).await? {
+        let (seq, statement) = (change.seq, &change.statement);
+        if !journal::was_run(&mut conn, &writer.instance, seq, statement, &change.touched).await? {
             execute(writer, &mut conn, &change, mode).await?;
         }
         conn.disconnect().await.map_err(understand)?;
     }
-    let finish = format!(
-        "BEGIN;{};DELETE FROM tidegate.ddl WHERE instance = '{}' AND seq = {}",
-        state::checkpoint_statement(&writer.instance, checkpoint),
-        writer.instance,
-        change.seq
-    );
-    let outcomes = run_all(&mut writer.conn, finish.as_bytes(), 3).await?;
-    if outcomes[1].affected_rows != 1 {
-        return Err(moved(writer));
+    writer.settle(checkpoint, &journal::end_statement(&writer.instance, change.seq)).await?;
+    if let Some(token) = &change.touched.token {
+        token.drop(&mut writer.conn).await?;
     }
-    run(&mut writer.conn, "COMMIT").await?;
     writer.knowledge.renew(&mut writer.conn, &writer.instance).await
-}
-
-/// Looking again tells who moved it.
-fn moved(writer: &LaneWriter) -> Error {
-    Error::new(Code::TargetBusy, format!("lane {}'s checkpoint is not where it was", writer.lane))
 }
 
 fn read(writer: &LaneWriter, transaction: &Transaction<'_>) -> Result<Change> {
@@ -163,22 +151,25 @@ fn read(writer: &LaneWriter, transaction: &Transaction<'_>) -> Result<Change> {
         let to = selection.map_database(database);
         (to != database).then_some(to)
     };
-    let names = scanned.tables.iter().filter_map(|name| {
-        let database = scanned.database_of(name)?;
-        selects(selection, database, &name.table).then(|| selection.map(database, &name.table))
-    });
-    let names = names.collect();
-    let statement = match cut_down(&scanned, selection) {
+    let ours = |database: &str, table: &str| {
+        selects(selection, database, table).then(|| selection.map(database, table))
+    };
+    let touched =
+        Touched::of(&scanned, &writer.instance, &ours, &|database| selection.map_database(database));
+    let mut statement = match cut_down(&scanned, selection) {
         Some(statement) => statement,
         None => dressed(&text, &scanned, &mapped, &mapped_database).map_err(unreadable)?,
     };
+    if let Some(token) = &touched.token {
+        statement = token.put_into(&statement, &options(&query, flavour)).map_err(unreadable)?;
+    }
     Ok(Change {
         seq: transaction.seq.0,
         default_database: selection.map_database(&query.database),
         settings: settings(&query),
         statement,
         scanned,
-        names,
+        touched,
     })
 }
 
@@ -258,64 +249,6 @@ async fn may_run(
         }
     }
     Ok(true)
-}
-
-/// Looks into the journal; writes what is about to run if it is not there yet.
-async fn was_run(writer: &LaneWriter, conn: &mut Conn, change: &Change) -> Result<bool> {
-    let now = fingerprint(conn, change).await?;
-    let question = format!(
-        "SELECT fingerprint FROM tidegate.ddl WHERE instance = '{}' AND seq = {}",
-        writer.instance, change.seq
-    );
-    let before: Option<String> = conn.query_first(question).await.map_err(understand)?;
-    if let Some(before) = before {
-        return Ok(before != now);
-    }
-    let statement: String = change.statement.iter().map(|byte| format!("{byte:02x}")).collect();
-    let entry = format!(
-        "INSERT INTO tidegate.ddl VALUES ('{}', {}, x'{statement}', _utf8mb4{})",
-        writer.instance,
-        change.seq,
-        quote_text(&now)
-    );
-    run(conn, &entry).await?;
-    Ok(false)
-}
-
-/// Everything about the named objects that a schema change can change, as text.
-async fn fingerprint(conn: &mut Conn, change: &Change) -> Result<String> {
-    let mut text = String::new();
-    for name in &change.names {
-        let full = format!("{}.{}", quote(&name.database), quote(&name.table));
-        text.push_str(&full);
-        match conn.query_first::<Row, _>(format!("SHOW CREATE TABLE {full}")).await.map_err(understand) {
-            // With its counter: often it alone tells two tables apart that change places.
-            Ok(row) => text.push_str(&row.and_then(|row| row.get::<String, _>(1)).unwrap_or_default()),
-            Err(error) if error.retry() == Retry::Auto => return Err(error),
-            Err(_) => text.push_str(" is absent"),
-        }
-        let condition = format!(
-            "TABLE_SCHEMA = _utf8mb4{} AND TABLE_NAME = _utf8mb4{}",
-            quote_text(&name.database),
-            quote_text(&name.table)
-        );
-        let created: Option<Option<String>> = conn
-            .query_first(format!("SELECT CREATE_TIME FROM information_schema.TABLES WHERE {condition}"))
-            .await
-            .map_err(understand)?;
-        text.push_str(&format!("; made {}\n", created.flatten().unwrap_or_default()));
-    }
-    for database in &change.scanned.databases {
-        let found: Option<String> = conn
-            .query_first(format!(
-                "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = _utf8mb4{}",
-                quote_text(&database.name)
-            ))
-            .await
-            .map_err(understand)?;
-        text.push_str(&format!("database {}: {}\n", database.name, found.is_some()));
-    }
-    Ok(text)
 }
 
 async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, mode: Mode) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Our own schema in the target: what a link knows about itself, in the database that it is true of.
 
-use crate::connect::{quote_text, understand};
+use crate::connect::{hex, quote_text, understand};
+use crate::journal::Token;
 use crate::session::run;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -70,13 +71,13 @@ pub(crate) async fn read(conn: &mut Conn, instance: &InstanceName) -> Result<Opt
 /// comes before, because the rows wait for it, or finds its version gone.
 pub(crate) async fn take_over(conn: &mut Conn, instance: &InstanceName) -> Result<Option<LinkState>> {
     run(conn, "BEGIN").await?;
-    for rows in ["tidegate.checkpoint", "tidegate.copy"] {
-        // A copy at version 0 was not begun.
-        let begun = if rows == "tidegate.copy" { " AND version > 0" } else { "" };
-        let statement =
-            format!("UPDATE {rows} SET version = version + 1 WHERE instance = '{instance}'{begun}");
-        run(conn, &statement).await?;
-    }
+    let lanes = format!("UPDATE tidegate.checkpoint SET version = version + 1 WHERE instance = '{instance}'");
+    run(conn, &lanes).await?;
+    // A copy at version 0 was not begun.
+    let copies = format!(
+        "UPDATE tidegate.copy SET version = version + 1 WHERE instance = '{instance}' AND version > 0"
+    );
+    run(conn, &copies).await?;
     let state = read(conn, instance).await?;
     run(conn, "COMMIT").await.map(|_| state)
 }
@@ -100,11 +101,10 @@ async fn read_lanes(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<Lane
 /// Records, before a table is made in the target, that this link makes it. `table` is its name in the source.
 pub(crate) fn made_statement(instance: &InstanceName, table: &TableName) -> String {
     // In hexadecimal: the statement runs under all kinds of sessions.
-    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
     format!(
-        "INSERT IGNORE INTO tidegate.copy VALUES ('{instance}', _utf8mb4 x'{}', _utf8mb4 x'{}', 0, 0, NULL, 0, NULL)",
-        hex(&table.database),
-        hex(&table.table)
+        "INSERT IGNORE INTO tidegate.copy VALUES ('{instance}', _utf8mb4 {}, _utf8mb4 {}, 0, 0, NULL, 0, NULL)",
+        hex(table.database.as_bytes()),
+        hex(table.table.as_bytes())
     )
 }
 
@@ -191,6 +191,7 @@ pub(crate) async fn enter(conn: &mut Conn, instance: &InstanceName, phase: Phase
 
 /// Forgets the link.
 pub(crate) async fn forget(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
+    Token::new(instance).drop(conn).await?;
     run(conn, "BEGIN").await?;
     for table in ["xa", "ddl", "copy", "checkpoint", "link"] {
         run(conn, &format!("DELETE FROM tidegate.{table} WHERE instance = '{instance}'")).await?;
@@ -201,16 +202,22 @@ pub(crate) async fn forget(conn: &mut Conn, instance: &InstanceName) -> Result<(
 /// The first statement of every target transaction of a lane: the checkpoint, the marker, and the proof that nobody
 /// else wrote in between, all in one. It must change exactly one row.
 pub(crate) fn checkpoint_statement(instance: &InstanceName, checkpoint: &LaneCheckpoint) -> String {
-    let done: String = checkpoint.done.encode().iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
-        "UPDATE tidegate.checkpoint SET version = {version}, seq = {seq}, position = {position}, done = x'{done}' \
+        "UPDATE tidegate.checkpoint SET version = {version}, seq = {seq}, position = {position}, done = {done} \
          WHERE instance = '{instance}' AND lane = {lane} AND version = {before}",
         version = checkpoint.version,
         seq = checkpoint.low.seq,
         position = quote_text(checkpoint.low.position.as_str()),
+        done = hex(&checkpoint.done.encode()),
         lane = checkpoint.lane,
         before = checkpoint.version - 1,
     )
+}
+
+/// A lane's checkpoint statement changed nothing. Who moved it: our own commit whose answer was lost, or somebody else?
+/// Looking again tells.
+pub(crate) fn moved(lane: u16) -> Error {
+    Error::new(Code::TargetBusy, format!("lane {lane}'s checkpoint is not where it was"))
 }
 
 /// The version of a lane's checkpoint. Waits for a commit of it that is still on its way.

@@ -1,7 +1,7 @@
 //! A MySQL or MariaDB server as a target.
 
 use crate::catalog::{self, TableInfo};
-use crate::connect::{Endpoint, Server, question_setup, quote, understand};
+use crate::connect::{Endpoint, Server, has_rows, question_setup, quote};
 use crate::footprint::Footprints;
 use crate::gtid::MysqlPosition;
 use crate::loader::TableLoader;
@@ -11,7 +11,6 @@ use crate::state;
 use crate::writer::LaneWriter;
 use crate::{check, definitions};
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 use tidegate_model::{
@@ -129,11 +128,16 @@ impl MysqlTarget {
         TableLoader::open(&self.endpoint, self.instance.clone(), table.name.clone(), info).await
     }
 
+    /// The selection that the link was begun with, if it is another than now: under that, other tables bear the names.
+    async fn other_selection(&self, conn: &mut Conn) -> Result<Option<String>> {
+        let begun_with = state::selection(conn, &self.instance).await?;
+        Ok(begun_with.filter(|begun_with| *begun_with != self.selection.fingerprint()))
+    }
+
     /// An earlier run was forgetting the link and was killed at it.
     async fn end_reset(&self, conn: &mut Conn) -> Result<()> {
-        let begun_with = state::selection(conn, &self.instance).await?.unwrap_or_default();
-        let now = self.selection.fingerprint();
-        if begun_with != now {
+        if let Some(begun_with) = self.other_selection(conn).await? {
+            let now = self.selection.fingerprint();
             let what =
                 format!("it was begun with {begun_with}, now it is {now}, and its tables are being dropped");
             let remedy = "run once more with the selection and the renames that it had";
@@ -142,13 +146,12 @@ impl MysqlTarget {
         self.start_over().await
     }
 
-    /// Drops what this link made and copied, then forgets the link: in this order, so that it can be repeated. Under
-    /// another selection other tables would bear the names: then nothing is dropped.
+    /// Drops what this link made and copied, then forgets the link: in this order, so that it can be repeated.
+    /// Nothing is dropped under another selection.
     async fn start_over(&self) -> Result<()> {
         let (mut conn, _) = self.administer().await?;
         session::claim_definitions(&mut conn, &self.instance).await?;
-        let begun_with = state::selection(&mut conn, &self.instance).await?;
-        if begun_with.is_some_and(|begun_with| begun_with != self.selection.fingerprint()) {
+        if self.other_selection(&mut conn).await?.is_some() {
             return state::forget(&mut conn, &self.instance).await;
         }
         state::begin_reset(&mut conn, &self.instance).await?;
@@ -156,7 +159,7 @@ impl MysqlTarget {
             let name = self.selection.map(&progress.table.database, &progress.table.table);
             let name = format!("{}.{}", quote(&name.database), quote(&name.table));
             // Rows in a table whose copy was not begun are somebody else's.
-            if progress.version == 0 && has_rows(&mut conn, &name).await? {
+            if progress.version == 0 && !is_empty(has_rows(&mut conn, &name).await)? {
                 continue;
             }
             session::run(&mut conn, &format!("DROP TABLE IF EXISTS {name}")).await?;
@@ -251,13 +254,11 @@ impl Target for MysqlTarget {
     }
 }
 
-async fn has_rows(conn: &mut Conn, table: &str) -> Result<bool> {
-    let there: Result<Option<u8>> =
-        conn.query_first(format!("SELECT 1 FROM {table} LIMIT 1")).await.map_err(understand);
-    match there {
-        Ok(row) => Ok(row.is_some()),
-        Err(error) if error.code() == Code::MissingTable => Ok(false),
-        Err(error) => Err(error),
+/// A table that is not there is empty too.
+fn is_empty(has_rows: Result<bool>) -> Result<bool> {
+    match has_rows {
+        Err(error) if error.code() == Code::MissingTable => Ok(true),
+        other => other.map(|has_rows| !has_rows),
     }
 }
 

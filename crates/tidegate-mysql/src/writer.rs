@@ -5,7 +5,7 @@ use crate::binlog::event::code;
 use crate::connect::{Endpoint, Server, understand};
 use crate::decode::{Decoder, entries, is_rows};
 use crate::schema;
-use crate::session::{self, Marker, run, run_each, warnings};
+use crate::session::{self, Marker, run, run_all, run_each, warnings};
 use crate::state;
 use crate::target::Knowledge;
 use crate::xa;
@@ -150,11 +150,7 @@ impl LaneWriter {
             });
         }
         if opens && outcomes[1].affected_rows != 1 {
-            // Who moved it: our own commit whose answer was lost, or somebody else? Looking again tells.
-            return Err(Error::new(
-                Code::TargetBusy,
-                format!("lane {}'s checkpoint is not where it was", self.lane),
-            ));
+            return Err(state::moved(self.lane));
         }
         for (outcome, (expected, table)) in outcomes[before..].iter().zip(&statements.expected) {
             if outcome.warnings > expected.warnings_max {
@@ -180,6 +176,16 @@ impl LaneWriter {
 
     pub(crate) async fn finish(&mut self) -> Result<()> {
         self.flush().await?;
+        run(&mut self.conn, "COMMIT").await.map(|_| ())
+    }
+
+    /// A transaction of one statement and the checkpoint.
+    pub(crate) async fn settle(&mut self, checkpoint: &LaneCheckpoint, statement: &str) -> Result<()> {
+        let text = format!("BEGIN;{};{statement}", state::checkpoint_statement(&self.instance, checkpoint));
+        let outcomes = run_all(&mut self.conn, text.as_bytes(), 3).await?;
+        if outcomes[1].affected_rows != 1 {
+            return Err(state::moved(self.lane));
+        }
         run(&mut self.conn, "COMMIT").await.map(|_| ())
     }
 

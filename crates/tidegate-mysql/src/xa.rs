@@ -1,10 +1,9 @@
 //! XA transactions in two phases: what a transaction that was only prepared did is kept in the target until the log says
 //! what became of it. So it takes effect at the place of its commit, and survives everything in between.
 
-use crate::connect::{quote_text, understand};
+use crate::connect::{hex, quote_text, understand};
 use crate::decode::{Entry, entries};
-use crate::session::{run, run_all};
-use crate::state;
+use crate::session::run;
 use crate::writer::LaneWriter;
 use mysql_async::prelude::Queryable;
 use tidegate_model::{Code, Error, LaneCheckpoint, Mode, Result, Transaction, Writer};
@@ -24,8 +23,7 @@ pub(crate) fn canonical(xid: &str) -> String {
 
 /// The same from the parts of a prepare event.
 pub(crate) fn name(gtrid: &[u8], bqual: &[u8], format: i32) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    format!("x'{}',x'{}',{format}", hex(gtrid), hex(bqual))
+    format!("{},{},{format}", hex(gtrid), hex(bqual))
 }
 
 pub(crate) fn push_body(out: &mut Vec<u8>, xid: &str, changes: &[u8]) {
@@ -54,13 +52,12 @@ pub(crate) async fn carry_out(
     let condition = format!("instance = '{}' AND xid = {}", writer.instance, quote_text(xid));
     match entry.kind {
         PREPARED => {
-            let changes: String = changes.iter().map(|byte| format!("{byte:02x}")).collect();
-            let values = format!("('{}', {}, x'{changes}')", writer.instance, quote_text(xid));
-            settle(writer, checkpoint, &format!("REPLACE INTO tidegate.xa VALUES {values}")).await?;
+            let values = format!("('{}', {}, {})", writer.instance, quote_text(xid), hex(changes));
+            writer.settle(checkpoint, &format!("REPLACE INTO tidegate.xa VALUES {values}")).await?;
             Ok(0)
         }
         ROLLED_BACK => {
-            settle(writer, checkpoint, &format!("DELETE FROM tidegate.xa WHERE {condition}")).await?;
+            writer.settle(checkpoint, &format!("DELETE FROM tidegate.xa WHERE {condition}")).await?;
             Ok(0)
         }
         _ => {
@@ -75,17 +72,4 @@ pub(crate) async fn carry_out(
             Ok(rows)
         }
     }
-}
-
-/// One statement with the checkpoint.
-async fn settle(writer: &mut LaneWriter, checkpoint: &LaneCheckpoint, statement: &str) -> Result<()> {
-    let text = format!("BEGIN;{};{statement}", state::checkpoint_statement(&writer.instance, checkpoint));
-    let outcomes = run_all(&mut writer.conn, text.as_bytes(), 3).await?;
-    if outcomes[1].affected_rows != 1 {
-        return Err(Error::new(
-            Code::TargetBusy,
-            format!("lane {}'s checkpoint is not where it was", writer.lane),
-        ));
-    }
-    run(&mut writer.conn, "COMMIT").await.map(|_| ())
 }

@@ -10,9 +10,10 @@ pub(crate) struct LowWatermark {
     /// Read and not all done, in the log's order; idle marks between them.
     pending: VecDeque<Pending>,
     last_read: Seq,
-    moved: bool,
-    /// Whether it moved since [`LowWatermark::take_news`].
-    news: bool,
+    /// How often it has moved; up to which move it is stored, and told.
+    moves: u64,
+    stored: u64,
+    told: u64,
 }
 
 /// Not the record itself: it would keep its block of the log in memory for as long as one lane is held up.
@@ -32,7 +33,7 @@ impl Pending {
 
 impl LowWatermark {
     pub(crate) fn new(seq: Seq, cursor: Box<dyn Cursor>) -> Self {
-        Self { seq, cursor, pending: VecDeque::new(), last_read: seq, moved: false, news: false }
+        Self { seq, cursor, pending: VecDeque::new(), last_read: seq, moves: 0, stored: 0, told: 0 }
     }
 
     /// The last transaction that was read from the log.
@@ -51,16 +52,16 @@ impl LowWatermark {
 
     /// Whether the watermark is ahead of what [`LowWatermark::stored`] saw.
     pub(crate) fn has_moved(&self) -> bool {
-        self.moved
+        self.moves != self.stored
     }
 
     /// Where it is, if that has changed since the last call.
     pub(crate) fn take_news(&mut self) -> Option<Checkpoint> {
-        std::mem::take(&mut self.news).then(|| self.checkpoint())
+        (std::mem::replace(&mut self.told, self.moves) != self.moves).then(|| self.checkpoint())
     }
 
     pub(crate) fn stored(&mut self) {
-        self.moved = false;
+        self.stored = self.moves;
     }
 
     pub(crate) fn read(&mut self, record: &Record) {
@@ -90,7 +91,7 @@ impl LowWatermark {
         while self.pending.front().is_some_and(|front| front.done) {
             let entry = self.pending.pop_front().expect("looked at just now");
             self.cursor.advance(&entry.mark)?;
-            (self.moved, self.news) = (true, true);
+            self.moves += 1;
             if !entry.idle {
                 self.seq = entry.seq;
             }

@@ -125,7 +125,7 @@ pub(crate) async fn run(context: Context, start: Start) -> Result<()> {
         footprints: context.target.footprints(),
         context,
         reader: start.reader,
-        schedule: Schedule::default(),
+        schedule: Schedule::new(),
         lanes,
         low: LowWatermark::new(start.low, start.cursor),
         applied: start.applied,
@@ -236,7 +236,8 @@ impl Apply {
                 }
             }
         }
-        let lane = match self.schedule.place(&one.keys) {
+        let before = self.schedule.before(&one.keys);
+        let lane = match self.schedule.place(before) {
             Placement::Only(lane) => Some(lane).filter(|lane| !self.lanes[*lane].open.is_full()),
             Placement::Preferably(lane) => self.waiting_lane(lane),
             Placement::Anywhere => self.free_lane(),
@@ -246,7 +247,7 @@ impl Apply {
             self.stalled = Some(one);
             return false;
         };
-        self.schedule.hold(number, &one.keys);
+        self.schedule.hold(number, before, &one.keys);
         let open = &mut self.lanes[number].open;
         open.rows += one.rows.unwrap_or(0);
         open.bytes += one.record.data().len();

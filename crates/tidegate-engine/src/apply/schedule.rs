@@ -35,10 +35,12 @@ struct Holders {
     shared: Batches,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Schedule {
     holders: HashMap<u64, Holders, BuildHasherDefault<AlreadyHashed>>,
     lanes: [Lane; LANES_MAX],
+    /// One of each lane.
+    filling: Batches,
 }
 
 /// A lane's two batches take turns with two bits.
@@ -82,9 +84,16 @@ impl Batches {
 }
 
 impl Schedule {
-    pub(crate) fn place(&self, keys: &[ConflictKey]) -> Placement {
-        let before = self.conflicts(keys);
-        let filling = before.and(self.filling());
+    pub(crate) fn new() -> Self {
+        let lanes = [Lane::default(); LANES_MAX];
+        let mut filling = Batches::default();
+        (0..LANES_MAX).for_each(|lane| filling.add(Batches::of(lane, false)));
+        Self { holders: HashMap::default(), lanes, filling }
+    }
+
+    /// Where a transaction may go that has to come after the batches of [`Schedule::before`].
+    pub(crate) fn place(&self, before: Batches) -> Placement {
+        let filling = before.and(self.filling);
         if filling.is_empty() {
             return before.first_lane().map_or(Placement::Anywhere, Placement::Preferably);
         }
@@ -92,11 +101,10 @@ impl Schedule {
     }
 
     /// Puts a transaction into the batch that the lane is filling. [`Schedule::place`] must allow it.
-    pub(crate) fn hold(&mut self, lane: usize, keys: &[ConflictKey]) {
-        let before = self.conflicts(keys);
+    pub(crate) fn hold(&mut self, lane: usize, before: Batches, keys: &[ConflictKey]) {
         let own = Batches::of(lane, self.lanes[lane].turn);
         let mut after = before;
-        after.remove(self.filling());
+        after.remove(self.filling);
         self.lanes[lane].after.add(after);
         for key in keys {
             let holders = self.holders.entry(key.hash).or_default();
@@ -112,8 +120,10 @@ impl Schedule {
     /// The lane begins to write the batch that it was filling.
     pub(crate) fn start(&mut self, lane: usize) {
         debug_assert!(self.may_start(lane), "it is to wait for another");
+        self.filling.remove(Batches::of(lane, self.lanes[lane].turn));
         self.lanes[lane].writing = true;
         self.lanes[lane].turn = !self.lanes[lane].turn;
+        self.filling.add(Batches::of(lane, self.lanes[lane].turn));
     }
 
     /// The batch that the lane was writing, which holds these keys, is written.
@@ -133,7 +143,8 @@ impl Schedule {
         }
     }
 
-    fn conflicts(&self, keys: &[ConflictKey]) -> Batches {
+    /// The batches that a transaction with these keys has to come after.
+    pub(crate) fn before(&self, keys: &[ConflictKey]) -> Batches {
         let mut found = Batches::default();
         for key in keys {
             let Some(holders) = self.holders.get(&key.hash) else { continue };
@@ -143,15 +154,6 @@ impl Schedule {
             }
         }
         found
-    }
-
-    /// The batches that are being filled.
-    fn filling(&self) -> Batches {
-        let mut all = Batches::default();
-        for (number, lane) in self.lanes.iter().enumerate() {
-            all.add(Batches::of(number, lane.turn));
-        }
-        all
     }
 }
 
@@ -183,25 +185,34 @@ mod tests {
         ConflictKey { hash, shared }
     }
 
+    fn place(schedule: &Schedule, keys: &[ConflictKey]) -> Placement {
+        schedule.place(schedule.before(keys))
+    }
+
+    fn hold(schedule: &mut Schedule, lane: usize, keys: &[ConflictKey]) {
+        let before = schedule.before(keys);
+        schedule.hold(lane, before, keys);
+    }
+
     #[test]
     fn a_transaction_comes_after_all_that_it_conflicts_with() {
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::new();
         let (a, b, both) = ([key(1, false)], [key(2, false)], [key(1, false), key(2, false)]);
-        assert_eq!(schedule.place(&both), Placement::Anywhere);
-        schedule.hold(0, &a);
-        assert_eq!(schedule.place(&both), Placement::Only(0));
-        schedule.hold(1, &b);
-        assert_eq!(schedule.place(&both), Placement::Wait, "both are being filled");
+        assert_eq!(place(&schedule, &both), Placement::Anywhere);
+        hold(&mut schedule, 0, &a);
+        assert_eq!(place(&schedule, &both), Placement::Only(0));
+        hold(&mut schedule, 1, &b);
+        assert_eq!(place(&schedule, &both), Placement::Wait, "both are being filled");
         schedule.start(0);
-        assert_eq!(schedule.place(&both), Placement::Only(1), "one of them is being written");
-        schedule.hold(1, &both);
+        assert_eq!(place(&schedule, &both), Placement::Only(1), "one of them is being written");
+        hold(&mut schedule, 1, &both);
         assert!(!schedule.may_start(1), "it comes after what lane 0 is writing");
-        assert_eq!(schedule.place(&a), Placement::Only(1));
+        assert_eq!(place(&schedule, &a), Placement::Only(1));
         schedule.end(0, &a);
         assert!(schedule.may_start(1));
         schedule.start(1);
-        assert_eq!(schedule.place(&a), Placement::Preferably(1));
-        schedule.hold(0, &a);
+        assert_eq!(place(&schedule, &a), Placement::Preferably(1));
+        hold(&mut schedule, 0, &a);
         assert!(!schedule.may_start(0));
         schedule.end(1, &[key(1, false), key(2, false)]);
         assert!(schedule.may_start(0));
@@ -212,34 +223,34 @@ mod tests {
 
     #[test]
     fn a_lane_fills_the_next_batch_while_it_writes_one() {
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::new();
         let a = [key(1, false)];
-        schedule.hold(0, &a);
+        hold(&mut schedule, 0, &a);
         schedule.start(0);
         assert!(!schedule.may_start(0));
-        schedule.hold(0, &a);
+        hold(&mut schedule, 0, &a);
         schedule.end(0, &a);
         assert!(schedule.may_start(0));
-        assert_eq!(schedule.place(&a), Placement::Only(0), "the second batch still holds the key");
+        assert_eq!(place(&schedule, &a), Placement::Only(0), "the second batch still holds the key");
         schedule.start(0);
         schedule.end(0, &a);
-        assert_eq!(schedule.place(&a), Placement::Anywhere);
+        assert_eq!(place(&schedule, &a), Placement::Anywhere);
     }
 
     #[test]
     fn children_share_their_parent_and_the_parent_comes_after_them() {
-        let mut schedule = Schedule::default();
-        schedule.hold(0, &[key(9, true)]);
-        schedule.hold(1, &[key(9, true)]);
-        assert_eq!(schedule.place(&[key(9, true)]), Placement::Anywhere);
-        assert_eq!(schedule.place(&[key(9, false)]), Placement::Wait);
+        let mut schedule = Schedule::new();
+        hold(&mut schedule, 0, &[key(9, true)]);
+        hold(&mut schedule, 1, &[key(9, true)]);
+        assert_eq!(place(&schedule, &[key(9, true)]), Placement::Anywhere);
+        assert_eq!(place(&schedule, &[key(9, false)]), Placement::Wait);
         schedule.start(0);
         schedule.start(1);
-        assert_eq!(schedule.place(&[key(9, false)]), Placement::Preferably(0));
-        schedule.hold(0, &[key(9, false)]);
+        assert_eq!(place(&schedule, &[key(9, false)]), Placement::Preferably(0));
+        hold(&mut schedule, 0, &[key(9, false)]);
         schedule.end(0, &[key(9, true)]);
         assert!(!schedule.may_start(0), "lane 1 is still writing a child");
-        assert_eq!(schedule.place(&[key(9, true)]), Placement::Only(0));
+        assert_eq!(place(&schedule, &[key(9, true)]), Placement::Only(0));
         schedule.end(1, &[key(9, true)]);
         assert!(schedule.may_start(0));
     }

@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub(super) struct TableCopy<'a> {
-    pub(super) context: &'a Context,
-    pub(super) table: &'a Table,
+    context: &'a Context,
+    table: &'a Table,
     /// Chunks that may be loaded at the same time, of all tables.
-    pub(super) places: &'a Arc<Semaphore>,
+    places: &'a Arc<Semaphore>,
     /// Those that have nothing to do.
     loaders: Vec<Box<dyn Loader>>,
     crew: JoinSet<Ended>,

@@ -83,11 +83,6 @@ impl Header {
     }
 }
 
-/// XID: the commit of a transaction; the number is the storage engine's.
-pub(crate) fn xid(body: &[u8]) -> Result<u64, Malformed> {
-    Bytes::new(body, "XID").u64()
-}
-
 /// ROTATE: the log goes on at `position` of file `name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rotate {
@@ -99,35 +94,6 @@ impl Rotate {
     pub(crate) fn parse(body: &[u8]) -> Result<Rotate, Malformed> {
         let mut b = Bytes::new(body, "ROTATE");
         Ok(Rotate { position: b.u64()?, name: bytes::text(b.rest(), "ROTATE: file name")? })
-    }
-}
-
-/// HEARTBEAT: the server has sent everything up to here and is idle.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Heartbeat {
-    pub(crate) name: String,
-    /// Only version 2 has it, in 64 bits; else take the header's `log_pos`.
-    pub(crate) position: Option<u64>,
-}
-
-impl Heartbeat {
-    /// `event_type` 27: the body is the file name. 41: type-length-value fields, types as length-encoded
-    /// integers: 1 the file name, 2 the position (itself length-encoded), 0 the end.
-    pub(crate) fn parse(event_type: u8, body: &[u8]) -> Result<Heartbeat, Malformed> {
-        if event_type != code::HEARTBEAT_V2 {
-            return Ok(Heartbeat { name: bytes::text(body, "HEARTBEAT: file name")?, position: None });
-        }
-        let mut b = Bytes::new(body, "HEARTBEAT_V2");
-        let mut beat = Heartbeat { name: String::new(), position: None };
-        while !b.is_empty() {
-            match b.lenenc()? {
-                0 => break,
-                1 => beat.name = bytes::text(b.lenenc_bytes()?, "HEARTBEAT_V2: file name")?,
-                2 => beat.position = Some(Bytes::new(b.lenenc_bytes()?, "HEARTBEAT_V2").lenenc()?),
-                _ => drop(b.lenenc_bytes()?),
-            }
-        }
-        Ok(beat)
     }
 }
 
@@ -178,16 +144,9 @@ mod tests {
 
     #[test]
     fn small_events() {
-        assert_eq!(xid(&[5, 0, 0, 0, 0, 0, 0, 0]).unwrap(), 5);
         let rotate = Rotate::parse(b"\x04\0\0\0\0\0\0\0bin.000002").unwrap();
         assert_eq!(rotate, Rotate { position: 4, name: "bin.000002".to_owned() });
         assert!(Rotate::parse(b"\x04\0\0\0\0\0\0\0\xFF").is_err());
-        assert_eq!(
-            Heartbeat::parse(27, b"b.1").unwrap(),
-            Heartbeat { name: "b.1".to_owned(), position: None }
-        );
-        let v2 = Heartbeat::parse(41, b"\x01\x03b.1\x02\x09\xFE\0\0\0\0\x01\0\0\0\x07\x01x\0").unwrap();
-        assert_eq!(v2, Heartbeat { name: "b.1".to_owned(), position: Some(1 << 32) });
     }
 
     #[test]

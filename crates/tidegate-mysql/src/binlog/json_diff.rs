@@ -1,11 +1,10 @@
 //! JSON diffs of PARTIAL_UPDATE_ROWS (`binlog_row_value_options=PARTIAL_JSON`): applied to the before-image's
-//! value where that is there, else as SQL functions over the stored value.
+//! value. (The capture refuses logs whose images lack it.)
 
 use super::Malformed;
 use super::bytes::Bytes;
 use super::json;
 use super::json_dom::{Json, Leg, parse_path};
-use super::literal::{Style, json_text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
@@ -39,7 +38,7 @@ fn next<'a>(b: &mut Bytes<'a>) -> Result<Option<Diff<'a>>, Malformed> {
 
 /// Appends the text of the document that `diffs` (a [`Cell::Partial`](super::rows::Cell)) make of `before`
 /// (the before-image's cell). A diff that does not fit `before` is an error: the two are not of the same row.
-/// On error `out` is as before. For a literal, call it in [`json_text`].
+/// On error `out` is as before. For a literal, call it in [`json_text`](super::literal::json_text).
 pub(crate) fn apply(out: &mut Vec<u8>, before: &[u8], diffs: &[u8]) -> Result<(), Malformed> {
     let start = out.len();
     let written = apply_all(out, before, diffs);
@@ -81,54 +80,6 @@ fn apply_one<'a>(document: &mut Json<'a>, diff: &Diff<'a>, legs: &[Leg]) -> Resu
         (Change::Remove, Some((last, parent))) => Ok(document.seek(parent).is_some_and(|at| at.remove(last))),
         (_, None) => Ok(false),
     }
-}
-
-/// Appends an SQL expression for the new value: JSON functions over `column` (a quoted name, or any
-/// expression of type JSON), for images that lack the value before (`binlog_row_image=MINIMAL` or NOBLOB).
-pub(crate) fn write_expression(
-    out: &mut Vec<u8>,
-    column: &[u8],
-    diffs: &[u8],
-    style: Style,
-) -> Result<(), Malformed> {
-    let mut all = Vec::new();
-    let mut b = Bytes::new(diffs, "JSON diffs");
-    while let Some(diff) = next(&mut b)? {
-        all.push(diff);
-    }
-    let start = out.len();
-    let written = expression(out, column, &all, style);
-    if written.is_err() {
-        out.truncate(start);
-    }
-    written
-}
-
-fn expression(out: &mut Vec<u8>, column: &[u8], diffs: &[Diff<'_>], style: Style) -> Result<(), Malformed> {
-    for diff in diffs.iter().rev() {
-        let is_key = matches!(parse_path(diff.path)?.last(), Some(Leg::Key(_)));
-        out.extend_from_slice(match diff.change {
-            Change::Replace => b"JSON_REPLACE(",
-            Change::Insert if is_key => b"JSON_INSERT(",
-            Change::Insert => b"JSON_ARRAY_INSERT(",
-            Change::Remove => b"JSON_REMOVE(",
-        });
-    }
-    out.extend_from_slice(column);
-    for diff in diffs {
-        out.push(b',');
-        json_text(out, style, |out| {
-            out.extend_from_slice(diff.path);
-            Ok(())
-        })?;
-        if diff.change != Change::Remove {
-            out.extend_from_slice(b",CAST(");
-            json_text(out, style, |out| json::write_text(out, diff.value))?;
-            out.extend_from_slice(b" AS JSON)");
-        }
-        out.push(b')');
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -185,18 +136,5 @@ mod tests {
         ] {
             assert!(applied(std::slice::from_ref(&diffs)).is_err(), "{diffs:?}");
         }
-    }
-
-    #[test]
-    fn as_an_expression() {
-        let diffs =
-            [diff(1, "$.c", &[12, 1, b'\'']), diff(2, "$.a", &[]), diff(1, "$.b[0]", &[4, 1])].concat();
-        let mut out = Vec::new();
-        write_expression(&mut out, b"`j`", &diffs, Style::Quoted).unwrap();
-        let expected = r#"JSON_ARRAY_INSERT(JSON_REMOVE(JSON_INSERT(`j`,_utf8mb4'$.c',CAST(_utf8mb4'"\'"' AS JSON)),_utf8mb4'$.a'),_utf8mb4'$.b[0]',CAST(_utf8mb4'true' AS JSON))"#;
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
-        let mut out = b"keep".to_vec();
-        assert!(write_expression(&mut out, b"j", &diff(0, "x", &[4, 0]), Style::Quoted).is_err());
-        assert_eq!(out, b"keep");
     }
 }

@@ -10,18 +10,12 @@ pub(crate) mod flag {
     /// The event group is this event and the next one; no COMMIT or XID ends it.
     pub(crate) const STANDALONE: u8 = 1;
     pub(crate) const GROUP_COMMIT_ID: u8 = 2;
-    /// Can be rolled back.
-    pub(crate) const TRANSACTIONAL: u8 = 4;
-    pub(crate) const ALLOW_PARALLEL: u8 = 8;
-    pub(crate) const WAITED: u8 = 16;
-    pub(crate) const DDL: u8 = 32;
     pub(crate) const PREPARED_XA: u8 = 64;
     pub(crate) const COMPLETED_XA: u8 = 128;
 }
 
 /// `flags_extra` of a [`MariaGtid`]: a two-phase ALTER TABLE.
 pub(crate) mod extra {
-    pub(crate) const START_ALTER: u8 = 2;
     pub(crate) const COMMIT_ALTER: u8 = 4;
     pub(crate) const ROLLBACK_ALTER: u8 = 8;
 }
@@ -66,28 +60,6 @@ impl MariaGtid {
     pub(crate) fn is_standalone(&self) -> bool {
         self.flags & flag::STANDALONE != 0
     }
-
-    pub(crate) fn is_ddl(&self) -> bool {
-        self.flags & flag::DDL != 0
-    }
-}
-
-/// One GTID of a GTID_LIST: the last of its domain and server before this file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ListedGtid {
-    pub(crate) domain: u32,
-    pub(crate) server_id: u32,
-    pub(crate) seq: u64,
-}
-
-/// GTID_LIST: the state at the start of a binary log file.
-pub(crate) fn gtid_list(body: &[u8]) -> Result<Vec<ListedGtid>, Malformed> {
-    let mut b = Bytes::new(body, "GTID_LIST");
-    let count = (b.u32()? & 0x0FFF_FFFF) as usize; // the high bits are flags
-    if b.left() / 16 < count {
-        return Err(b.bad(&format!("{count} GTIDs in {} bytes", b.left())));
-    }
-    (0..count).map(|_| Ok(ListedGtid { domain: b.u32()?, server_id: b.u32()?, seq: b.u64()? })).collect()
 }
 
 /// The compressed part of an event: a byte with the high bit set, the algorithm (0: zlib) in bits 4–6 and in
@@ -142,7 +114,7 @@ mod tests {
         let padded = [12, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0x21, 0, 0, 0, 0, 0, 0];
         let gtid = MariaGtid::parse(&padded).unwrap();
         assert_eq!((gtid.seq, gtid.domain), (12, 5));
-        assert!(gtid.is_standalone() && gtid.is_ddl());
+        assert!(gtid.is_standalone());
         let mut xa = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, flag::GROUP_COMMIT_ID | flag::PREPARED_XA];
         xa.extend([3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 1, b'g', b'g', b'b']);
         xa.extend([extra::COMMIT_ALTER, 9, 0, 0, 0, 0, 0, 0, 0]);
@@ -150,16 +122,6 @@ mod tests {
         assert_eq!((gtid.commit_id, gtid.start_alter_seq), (Some(3), Some(9)));
         assert_eq!(gtid.xa, Some((1, b"gg".to_vec(), b"b".to_vec())));
         assert!(MariaGtid::parse(&xa[..20]).is_err());
-    }
-
-    #[test]
-    fn list() {
-        let mut body = vec![1, 0, 0, 0x10];
-        body.extend([0, 0, 0, 0, 2, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(gtid_list(&body).unwrap(), [ListedGtid { domain: 0, server_id: 2, seq: 12 }]);
-        body[0] = 2;
-        assert!(gtid_list(&body).is_err());
-        assert!(gtid_list(&[0xFF; 4]).is_err());
     }
 
     fn compress(plain: &[u8]) -> Vec<u8> {

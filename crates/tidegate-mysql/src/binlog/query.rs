@@ -3,16 +3,6 @@
 use super::Malformed;
 use super::bytes::{self, Bytes};
 
-/// `flags2` bits (session options) that are stored for a query.
-pub(crate) mod flags2 {
-    pub(crate) const AUTO_IS_NULL: u32 = 1 << 14;
-    pub(crate) const NOT_AUTOCOMMIT: u32 = 1 << 19;
-    /// `foreign_key_checks=0`
-    pub(crate) const NO_FOREIGN_KEY_CHECKS: u32 = 1 << 26;
-    /// `unique_checks=0`
-    pub(crate) const RELAXED_UNIQUE_CHECKS: u32 = 1 << 27;
-}
-
 /// Collation ids of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SessionCharset {
@@ -139,16 +129,6 @@ impl<'a> Query<'a> {
         }
         Ok(true)
     }
-
-    /// `foreign_key_checks`, where known.
-    pub(crate) fn foreign_key_checks(&self) -> Option<bool> {
-        self.flags2.map(|flags| flags & flags2::NO_FOREIGN_KEY_CHECKS == 0)
-    }
-
-    /// `unique_checks`, where known.
-    pub(crate) fn unique_checks(&self) -> Option<bool> {
-        self.flags2.map(|flags| flags & flags2::RELAXED_UNIQUE_CHECKS == 0)
-    }
 }
 
 #[cfg(test)]
@@ -173,8 +153,7 @@ mod tests {
         let query = Query::parse(&bytes).unwrap();
         assert_eq!((query.thread_id, query.database.as_str()), (7, "db"));
         assert_eq!(query.statement, b"CREATE TABLE t(a int)");
-        assert_eq!(query.foreign_key_checks(), Some(false));
-        assert_eq!(query.unique_checks(), Some(true));
+        assert_eq!(query.flags2, Some(1 << 26));
         assert_eq!(query.sql_mode, Some(0x45A0_0020));
         assert_eq!(query.charset, Some(SessionCharset { client: 45, connection: 46, server: 8 }));
         assert_eq!(query.time_zone.as_deref(), Some("+00:00"));

@@ -12,9 +12,6 @@ use super::table_map::{Column, Kind, TableMap, Width};
 /// event.
 pub(crate) const DUMMY_TABLE_ID: u64 = 0xFF_FFFF;
 
-/// Flag: last row event of its statement; table ids end here.
-pub(crate) const STMT_END: u16 = 1;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
     Insert,
@@ -39,7 +36,6 @@ pub(crate) enum Cell<'a> {
 pub(crate) struct RowsEvent<'a> {
     pub(crate) op: Op,
     pub(crate) table_id: u64,
-    pub(crate) flags: u16,
     /// Columns of the table when the event was written; [`RowReader::new`] checks it against the table map.
     pub(crate) columns: usize,
     /// After-images start with value options and may hold JSON diffs.
@@ -67,7 +63,7 @@ impl<'a> RowsEvent<'a> {
             other => return Err(b.bad(&format!("event type {other} holds no rows"))),
         };
         let table_id = b.uint(6)?;
-        let flags = b.u16()?;
+        b.u16()?; // flags
         if event_type >= code::WRITE_ROWS {
             // v2: extra data (NDB, partition ids); its length counts its own two bytes
             let length = usize::from(b.u16()?);
@@ -79,21 +75,7 @@ impl<'a> RowsEvent<'a> {
         let before = if op == Op::Insert { &[][..] } else { b.take(bitmap)? };
         let after = if op == Op::Delete { &[][..] } else { b.take(bitmap)? };
         let partial = event_type == code::PARTIAL_UPDATE_ROWS;
-        Ok(RowsEvent { op, table_id, flags, columns, partial, before, after, rows: b.rest() })
-    }
-
-    pub(crate) fn is_statement_end(&self) -> bool {
-        self.flags & STMT_END != 0
-    }
-
-    /// Whether column `index` is in the before-images; false for an insert.
-    pub(crate) fn before_has(&self, index: usize) -> bool {
-        bit(self.before, index)
-    }
-
-    /// Whether column `index` is in the after-images; false for a delete.
-    pub(crate) fn after_has(&self, index: usize) -> bool {
-        bit(self.after, index)
+        Ok(RowsEvent { op, table_id, columns, partial, before, after, rows: b.rest() })
     }
 }
 
@@ -153,10 +135,6 @@ impl<'e, 't> RowReader<'e, 't> {
             partial_bytes: event.partial.then_some(json.div_ceil(8)),
             rows: Bytes::new(event.rows, "row image"),
         })
-    }
-
-    pub(crate) fn op(&self) -> Op {
-        self.op
     }
 
     /// Reads the next row into the two buffers, one cell for each column of the table. An image that the
@@ -273,7 +251,6 @@ mod tests {
         let v2 = event(&[5, 0, 1, 2, 3, 3, 0b111], &rows);
         assert_eq!(read(30, &v2, &table).unwrap(), expected);
         assert_eq!(peek_table_id(&v2).unwrap(), 9);
-        assert!(RowsEvent::parse(30, &v2).unwrap().is_statement_end());
     }
 
     #[test]

@@ -108,7 +108,6 @@ fn json_documents() {
         assert!(text.len() <= 64 + document.len() * 12, "{document:?}");
         let diffs = random.mutate(&diffs);
         let _ = json_diff::apply(&mut text, &document, &diffs);
-        let _ = json_diff::write_expression(&mut text, b"c", &diffs, Style::Quoted);
     }
 }
 
@@ -118,9 +117,7 @@ fn events() {
     for _ in 0..ROUNDS {
         let body = random.bytes(80);
         let _ = event::Header::parse(&body);
-        let _ = event::xid(&body);
         let _ = event::Rotate::parse(&body);
-        let _ = event::Heartbeat::parse(27 + (body.len() as u8 & 1) * 14, &body);
         let _ = event::XaPrepare::parse(&body);
         let _ = query::Query::parse(&body);
         for code in [33, 34, 42] {
@@ -130,7 +127,6 @@ fn events() {
         tagged.splice(..0, [2, (body.len() as u8 + 3) << 1, 16]);
         let _ = gtid::Gtid::parse(42, &tagged);
         let _ = mariadb::MariaGtid::parse(&body);
-        let _ = mariadb::gtid_list(&body);
         let _ = mariadb::uncompress(&body, 1 << 20);
         let _ = mariadb::uncompress_rows(166 + body.len() as u8 % 3, &body, 1 << 20);
         let _ = column_zip::uncompress(&body);

@@ -8,7 +8,7 @@ use super::map::{target_name, target_statement};
 use super::read::{self, Wanted};
 use super::session;
 use crate::check::{check_databases, current_account};
-use crate::connect::{Server, quote, understand};
+use crate::connect::{Server, has_rows, quote, understand};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::collections::{HashMap, HashSet};
@@ -200,7 +200,9 @@ impl Maker<'_> {
         }
         let copy = self.own.copies.get(&item.name).filter(|_| item.stage() == Stage::Table);
         let is_begun = copy.is_some_and(|copy| copy.version > 0);
-        let is_strange = item.stage() == Stage::Table && !is_begun && self.has_rows(item).await?;
+        let is_strange = item.stage() == Stage::Table
+            && !is_begun
+            && has_rows(self.conn, &item.full_name()).await.map_err(|error| error.context(item.label()))?;
         if let Some(difference) = difference(item.definition, &item.statement, &self.existing[at])? {
             if copy.is_some() && !is_strange {
                 let what = format!("{} was made as the source had it, but {difference}", item.label());
@@ -255,13 +257,6 @@ impl Maker<'_> {
             Error::new(Code::DefinitionDiffers, what)
                 .with_remedy("rename or drop one of them, then run again"),
         )
-    }
-
-    async fn has_rows(&mut self, item: &Item<'_>) -> Result<bool> {
-        let question = format!("SELECT 1 FROM {} LIMIT 1", item.full_name());
-        let row: Option<u8> =
-            self.conn.query_first(question).await.map_err(|error| understand(error).context(item.label()))?;
-        Ok(row.is_some())
     }
 
     /// What is there already and fits: a sequence is moved on, a trigger gets its guard.

@@ -20,6 +20,12 @@ fn is_taken_up(flavour: Flavour) {
     a_copy_was_being_dropped(&pair);
     a_table_changed_before_its_copy(&pair);
     a_unique_value_moves_while_copying(&pair);
+    a_swap_is_not_undone(&pair);
+}
+
+/// A statement of which the killed run has not heard that it is waiting, or has ended.
+fn sent(like: &str) -> String {
+    format!("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' AND INFO LIKE '{like}%'")
 }
 
 /// A server carries a statement out to its end although its client is dead. It must not be sent a second time.
@@ -30,16 +36,11 @@ fn a_schema_change_goes_on(pair: &Pair) {
     let mut root = Session::open(&pair.target());
     root.run("BEGIN; SELECT COUNT(*) FROM slow.t");
     sql(&pair.source(), "ALTER TABLE slow.t ADD COLUMN x INT; INSERT INTO slow.t VALUES (10, 'ten', 10)");
-    let waiting = |text: &str| {
-        format!(
-            "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' AND INFO LIKE '{text}%'"
-        )
-    };
     let killed = link.start();
-    ask_until(&pair.target(), &waiting("ALTER TABLE"), |count| count == "1");
+    ask_until(&pair.target(), &sent("ALTER TABLE"), |count| count == "1");
     drop(killed);
     let mut running = link.start();
-    ask_until(&pair.target(), &waiting("SELECT GET_LOCK"), |count| count == "1");
+    ask_until(&pair.target(), &sent("SELECT GET_LOCK"), |count| count == "1");
     root.run("ROLLBACK");
     running.applies(1);
     running.stop();
@@ -106,4 +107,45 @@ fn a_unique_value_moves_while_copying(pair: &Pair) {
     running.streams();
     running.stop();
     link.is_identical();
+}
+
+/// What changes places looks the same afterwards. Whoever is killed before the checkpoint must not do it a second time.
+fn a_swap_is_not_undone(pair: &Pair) {
+    let tables = "CREATE TABLE swapped.a (id INT PRIMARY KEY); CREATE TABLE swapped.b (id INT PRIMARY KEY); \
+         CREATE TABLE swapped.u (id INT PRIMARY KEY); CREATE TABLE swapped.p (id INT PRIMARY KEY) \
+         PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN (20))";
+    sql(&pair.source(), &format!("CREATE DATABASE swapped; {tables}"));
+    sql(
+        &pair.source(),
+        "INSERT INTO swapped.a VALUES (1); INSERT INTO swapped.p VALUES (2), (12); \
+         INSERT INTO swapped.u VALUES (3), (4)",
+    );
+    // Not even the second of their making tells them apart.
+    loop {
+        sql(&pair.target(), &format!("DROP DATABASE IF EXISTS swapped; CREATE DATABASE swapped; {tables}"));
+        let seconds = "SELECT COUNT(DISTINCT CREATE_TIME) FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = 'swapped'";
+        if sql(&pair.target(), seconds) == "1" {
+            break;
+        }
+    }
+    let link = Link::new(pair, "swapped");
+    link.goes_on();
+    for swap in [
+        "RENAME TABLE swapped.a TO swapped.c, swapped.b TO swapped.a, swapped.c TO swapped.b",
+        "ALTER TABLE swapped.p EXCHANGE PARTITION p0 WITH TABLE swapped.u",
+    ] {
+        let mut reader = Session::open(&pair.target());
+        reader.run("BEGIN; SELECT COUNT(*) FROM swapped.a, swapped.u");
+        sql(&pair.source(), &format!("{swap}; INSERT INTO swapped.a SELECT MAX(id) + 10 FROM swapped.u"));
+        let killed = link.start();
+        ask_until(&pair.target(), &sent(&swap[..12]), |count| count == "1");
+        let mut holder = Session::open(&pair.target());
+        holder.run("BEGIN; SELECT seq FROM tidegate.ddl WHERE instance = 'swapped' FOR UPDATE");
+        reader.run("ROLLBACK");
+        ask_until(&pair.target(), &sent("%DELETE FROM tidegate.ddl"), |count| count == "1");
+        drop(killed);
+        holder.run("ROLLBACK");
+        link.goes_on();
+    }
 }
