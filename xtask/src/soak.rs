@@ -7,13 +7,20 @@ mod statements;
 mod workload;
 
 use clap::{Args, Subcommand};
+use tidegate_sandbox::Flavour;
 
 use crate::program::Program;
 
 #[derive(Subcommand)]
 pub(crate) enum Action {
     /// `kill -9` the program again and again while rows and tables change on the source
-    Kill(Range),
+    Kill {
+        /// Of which kind both servers are: mysql or mariadb
+        #[arg(long, value_parser = flavour, default_value = "mysql")]
+        flavour: Flavour,
+        #[command(flatten)]
+        range: Range,
+    },
 }
 
 /// Which seeds are run. The same seed gives the same statements and the same moments.
@@ -29,13 +36,18 @@ pub(crate) struct Range {
 
 pub(crate) fn run(action: &Action) -> Result<(), String> {
     match action {
-        Action::Kill(range) => kill(range.first_seed, range.seeds),
+        Action::Kill { flavour, range } => kill(*flavour, range.first_seed, range.seeds),
     }
 }
 
+fn flavour(name: &str) -> Result<Flavour, String> {
+    let known = Flavour::ALL.into_iter().find(|flavour| flavour.name() == name);
+    known.ok_or_else(|| format!("there are {}", Flavour::ALL.map(Flavour::name).join(" and ")))
+}
+
 /// Runs `count` seeds from `first` on, and fails when one of them did.
-pub(crate) fn kill(first: u64, count: u64) -> Result<(), String> {
-    tidegate_sandbox::install_flavour(tidegate_sandbox::Flavour::Mysql)?;
+pub(crate) fn kill(flavour: Flavour, first: u64, count: u64) -> Result<(), String> {
+    tidegate_sandbox::install_flavour(flavour)?;
     let program = Program::build()?;
-    kill::run(&program, first..first.saturating_add(count))
+    kill::run(&program, flavour, first..first.saturating_add(count))
 }

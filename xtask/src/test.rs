@@ -4,12 +4,12 @@ use std::env;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use tidegate_sandbox::workspace_root;
+use tidegate_sandbox::{Flavour, workspace_root};
 
 use crate::{quickstart, soak, tidy};
 
-/// The long campaign is `cargo xtask soak kill --seeds 200`.
-const KILL_SEEDS: u64 = 15;
+/// With MySQL and with MariaDB. The long campaign is `cargo xtask soak kill --seeds 200`.
+const KILL_SEEDS: [(Flavour, u64); 2] = [(Flavour::Mysql, 15), (Flavour::Mariadb, 5)];
 
 pub(crate) fn run() -> Result<(), String> {
     let started = Instant::now();
@@ -26,7 +26,9 @@ pub(crate) fn run() -> Result<(), String> {
     } else {
         step("tests", || cargo(&["test", "--workspace"]))?;
     }
-    step("kill -9 at random moments", || soak::kill(1, KILL_SEEDS))?;
+    for (flavour, seeds) in KILL_SEEDS {
+        step(&format!("kill -9 at random moments, {}", flavour.name()), || soak::kill(flavour, 1, seeds))?;
+    }
     step("quickstart, a short one", quickstart::short)?;
     println!("==> all passed in {:.1} s", started.elapsed().as_secs_f64());
     Ok(())

@@ -71,6 +71,7 @@ codes! {
     MalformedLog = "TG-3007", Operator, "an event of the source's log cannot be read", "keep the log file, report the event, and upgrade or exclude the table";
     StatementInLog = "TG-3008", Operator, "the source logged a statement in place of rows", "set binlog_format=ROW for every session, then begin the link anew with a new copy";
     XaUnknown = "TG-3010", Never, "a prepared XA transaction was committed that began before the link", "begin a new link when XA RECOVER on the source shows nothing";
+    UnloggedCascade = "TG-3011", Operator, "a foreign key changes rows, and the source's log does not say so", "select the parent table too, or exclude the child";
     UnsupportedColumn = "TG-3009", Operator, "a column's type is not supported", "exclude the table, or change the column";
 
     TargetReadOnly = "TG-4001", Operator, "the target is read-only", "SET GLOBAL super_read_only=0; SET GLOBAL read_only=0 on the target (MariaDB: the second only), or name the primary";

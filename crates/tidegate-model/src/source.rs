@@ -25,10 +25,13 @@ pub trait Source: Send + Sync {
     /// Reads the log from `from` on. A definite error if the log no longer goes back so far.
     fn capture<'a>(&'a self, from: &'a Position, selection: &'a Selection) -> Fut<'a, Box<dyn Capture>>;
 
-    /// Reads a table in key order from after `after` (a `last_key` of an earlier chunk), or from its beginning.
-    /// A table without a key is read in one transaction whose place in the log the reader knows
-    /// ([`TableReader::snapshot`]); it cannot be resumed in the middle.
+    /// Reads a table without a group in key order from after `after` (a `last_key` of an earlier chunk), or from its
+    /// beginning.
     fn read<'a>(&'a self, table: &'a Table, after: Option<&'a [u8]>) -> Fut<'a, Box<dyn TableReader>>;
+
+    /// Reads all tables of a group as they are at one place in the log, which the readers know
+    /// ([`TableReader::snapshot`]). They come in the tables' order and are to be read one after the other.
+    fn snapshot<'a>(&'a self, tables: &'a [Table]) -> Fut<'a, Vec<Box<dyn TableReader>>>;
 
     /// A cursor that starts at `from`, to fold marks into positions.
     fn cursor(&self, from: &Position) -> Result<Box<dyn Cursor>>;
@@ -42,8 +45,10 @@ pub struct Table {
     pub rows_estimated: u64,
     /// Bytes of rows and indexes, an estimate too.
     pub bytes_estimated: u64,
-    /// Whether a primary key, or a unique key without NULLs, tells its rows apart.
-    pub keyed: bool,
+    /// `None` if changes in the log may be applied over rows that are newer: a key tells the rows apart, and nothing
+    /// changes them that is not in the log. Else the tables that have to be read at the same place in the log bear the
+    /// same name here; their copy cannot go on in the middle.
+    pub group: Option<TableName>,
 }
 
 /// A definition in the source's own words (for SQL: a CREATE statement).

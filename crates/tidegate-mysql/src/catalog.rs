@@ -60,6 +60,20 @@ pub(crate) struct ForeignKey {
 }
 
 impl TableInfo {
+    /// A table of which nothing else is known.
+    pub(crate) fn named(name: TableName) -> Self {
+        Self {
+            name,
+            columns: Vec::new(),
+            unique: Vec::new(),
+            unique_expression: false,
+            parents: Vec::new(),
+            sequence: false,
+            rows_estimated: 0,
+            bytes_estimated: 0,
+        }
+    }
+
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
@@ -113,14 +127,10 @@ async fn read_tables(
     let tables = chosen.map(|(database, table, kind, rows, bytes)| {
         let name = TableName::new(database, table);
         let info = TableInfo {
-            name: name.clone(),
-            columns: Vec::new(),
-            unique: Vec::new(),
-            unique_expression: false,
-            parents: Vec::new(),
             sequence: kind == "SEQUENCE",
             rows_estimated: rows.unwrap_or(0),
             bytes_estimated: bytes.unwrap_or(0),
+            ..TableInfo::named(name.clone())
         };
         (name, info)
     });

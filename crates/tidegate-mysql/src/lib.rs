@@ -6,6 +6,7 @@
 mod batch;
 mod binlog;
 mod capture;
+mod cascade;
 mod catalog;
 mod check;
 mod compare;

@@ -9,6 +9,7 @@ use crate::connect::{Endpoint, data_setup, hex, quote, understand};
 use crate::source::position_of;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Value};
+use std::sync::{Arc, Mutex};
 use tidegate_model::{Chunk, Code, Error, Fut, Position, Result, TableReader};
 use tokio::sync::mpsc;
 
@@ -175,57 +176,91 @@ impl TableReader for KeyedReader {
     }
 }
 
-/// Reads a table without a key in one transaction whose place in the log is known exactly: the table is locked against
+/// Reads a table in a transaction whose place in the log is known exactly: the tables of its group are locked against
 /// writes for the moment in which the transaction begins and the position is read.
 pub(crate) struct SnapshotReader {
+    endpoint: Endpoint,
     snapshot: Position,
-    chunks: mpsc::Receiver<Result<Chunk>>,
+    question: String,
+    /// The one session of the group, when nobody reads with it.
+    session: Arc<Mutex<Option<Conn>>>,
+    chunks: Option<mpsc::Receiver<Result<Chunk>>>,
 }
 
 impl SnapshotReader {
-    pub(crate) async fn open(endpoint: &Endpoint, table: &TableInfo) -> Result<Self> {
+    /// The readers of a group, to be used one after the other.
+    pub(crate) async fn open(endpoint: &Endpoint, tables: &[TableInfo]) -> Result<Vec<Self>> {
         let mut locker = endpoint.connect(&data_setup()).await?;
         let mut conn = endpoint.connect(&data_setup()).await?;
-        let name = format!("{}.{}", quote(&table.name.database), quote(&table.name.table));
-        locker.query_drop(format!("LOCK TABLES {name} READ")).await.map_err(|e| {
-            changed(e)
-                .context(format!("a table without a key is copied from a short read lock on {}", table.name))
-        })?;
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             .await
             .map_err(understand)?;
+        let name =
+            |table: &TableInfo| format!("{}.{}", quote(&table.name.database), quote(&table.name.table));
+        let locks: Vec<String> = tables.iter().map(|table| format!("{} READ", name(table))).collect();
+        locker.query_drop(format!("LOCK TABLES {}", locks.join(", "))).await.map_err(|error| {
+            let names: Vec<String> = tables.iter().map(|table| table.name.to_string()).collect();
+            changed(error).context(format!("the copy needs a short read lock on {}", names.join(", ")))
+        })?;
         conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await.map_err(understand)?;
         let snapshot = position_of(&mut locker).await?;
         locker.query_drop("UNLOCK TABLES").await.map_err(understand)?;
-        let expressions: Vec<String> = written_columns(table).map(expression).collect();
-        let question = select(table, &expressions);
-        let (sender, chunks) = mpsc::channel(1);
-        let (id, endpoint) = (conn.id(), endpoint.clone());
-        tokio::spawn(async move {
-            match stream_chunks(conn, question, &sender).await {
-                Ok(true) => {}
-                // The driver would read the rest of the answer; if this fails, it does.
-                Ok(false) => drop(interrupt(&endpoint, id).await),
-                // Nobody waits for it if the receiver is gone.
-                Err(error) => drop(sender.send(Err(error)).await),
+        let session = Arc::new(Mutex::new(Some(conn)));
+        let readers = tables.iter().map(|table| {
+            let expressions: Vec<String> = written_columns(table).map(expression).collect();
+            Self {
+                endpoint: endpoint.clone(),
+                snapshot: snapshot.clone(),
+                question: select(table, &expressions),
+                session: session.clone(),
+                chunks: None,
             }
         });
-        Ok(Self { snapshot, chunks })
+        Ok(readers.collect())
     }
 
     async fn take(&mut self, chunk: &mut Chunk) -> Result<bool> {
-        match self.chunks.recv().await {
+        let chunks = match &mut self.chunks {
+            Some(chunks) => chunks,
+            None => {
+                let started = self.start()?;
+                self.chunks.insert(started)
+            }
+        };
+        match chunks.recv().await {
             Some(Ok(next)) => *chunk = next,
             Some(Err(error)) => return Err(error),
             None => return Ok(false),
         }
         Ok(true)
     }
+
+    /// Asks for the table, in the background.
+    fn start(&self) -> Result<mpsc::Receiver<Result<Chunk>>> {
+        let conn = self.session.lock().expect("no holder panics").take();
+        let mut conn =
+            conn.ok_or_else(|| Error::new(Code::Internal, "two tables of a group are read at once"))?;
+        let (sender, chunks) = mpsc::channel(1);
+        let (endpoint, question, session) =
+            (self.endpoint.clone(), self.question.clone(), self.session.clone());
+        tokio::spawn(async move {
+            match stream_chunks(&mut conn, question, &sender).await {
+                // Before the sender goes, which is the sign for the next table.
+                Ok(true) => *session.lock().expect("no holder panics") = Some(conn),
+                // The driver would read the rest of the answer; if this fails, it does.
+                Ok(false) => drop(interrupt(&endpoint, conn.id()).await),
+                // Nobody waits for it if the receiver is gone.
+                Err(error) => drop(sender.send(Err(error)).await),
+            }
+            drop(sender);
+        });
+        Ok(chunks)
+    }
 }
 
 /// Sends the answer in chunks; answers `false` if it ended early because nobody takes them any more.
 async fn stream_chunks(
-    mut conn: Conn,
+    conn: &mut Conn,
     question: String,
     sender: &mpsc::Sender<Result<Chunk>>,
 ) -> Result<bool> {
@@ -256,10 +291,11 @@ impl TableReader for SnapshotReader {
     }
 }
 
-/// A table that is not what it was when the copy began: gone, renamed, or without one of its columns.
+/// A table that is not what it was when the copy began: gone, renamed, without one of its columns, or defined anew
+/// within a snapshot.
 fn changed(error: mysql_async::Error) -> Error {
     match &error {
-        mysql_async::Error::Server(server) if matches!(server.code, 1054 | 1146) => {
+        mysql_async::Error::Server(server) if matches!(server.code, 1054 | 1146 | 1412) => {
             Error::new(Code::SchemaChangedWhileCopying, server.message.clone())
         }
         _ => understand(error),

@@ -5,7 +5,7 @@ use crate::catalog::{self, OWN_SCHEMAS, TableInfo};
 use crate::connect::{Endpoint, Server, question_setup, understand};
 use crate::gtid::MysqlPosition;
 use crate::read::{KeyedReader, SnapshotReader};
-use crate::{check, definitions};
+use crate::{cascade, check, definitions};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 use std::collections::HashMap;
@@ -37,13 +37,19 @@ impl MysqlSource {
     }
 
     async fn find_tables(&self, selection: &Selection) -> Result<Vec<Table>> {
-        let (mut conn, _) = self.connect().await?;
+        let (mut conn, server) = self.connect().await?;
         let found = selected_tables(&mut conn, selection).await?;
+        let mut groups = HashMap::new();
+        if !cascade::are_logged(&mut conn, server).await? {
+            cascade::refuse_orphans(&found)?;
+            groups = cascade::groups(&found);
+        }
+        let alone = |info: &TableInfo| info.key().is_none().then(|| info.name.clone());
         let tables = found.iter().map(|info| Table {
             name: info.name.clone(),
             rows_estimated: info.rows_estimated,
             bytes_estimated: info.bytes_estimated,
-            keyed: info.key().is_some(),
+            group: groups.get(&info.name).cloned().or_else(|| alone(info)),
         });
         let tables = tables.collect();
         let mut known = self.tables.lock().expect("no holder panics");
@@ -52,13 +58,18 @@ impl MysqlSource {
     }
 
     async fn open_reader(&self, table: &Table, after: Option<&[u8]>) -> Result<Box<dyn TableReader>> {
+        Ok(Box::new(KeyedReader::open(&self.endpoint, &self.info(table)?, after).await?))
+    }
+
+    async fn open_snapshot(&self, tables: &[Table]) -> Result<Vec<Box<dyn TableReader>>> {
+        let tables = tables.iter().map(|table| self.info(table)).collect::<Result<Vec<_>>>()?;
+        let readers = SnapshotReader::open(&self.endpoint, &tables).await?;
+        Ok(readers.into_iter().map(|reader| Box::new(reader) as Box<dyn TableReader>).collect())
+    }
+
+    fn info(&self, table: &Table) -> Result<TableInfo> {
         let known = self.tables.lock().expect("no holder panics").get(&table.name).cloned();
-        let info =
-            known.ok_or_else(|| Error::new(Code::Internal, format!("{} was not looked at", table.name)))?;
-        Ok(match info.key() {
-            Some(_) => Box::new(KeyedReader::open(&self.endpoint, &info, after).await?),
-            None => Box::new(SnapshotReader::open(&self.endpoint, &info).await?),
-        })
+        known.ok_or_else(|| Error::new(Code::Internal, format!("{} was not looked at", table.name)))
     }
 }
 
@@ -131,6 +142,10 @@ impl Source for MysqlSource {
 
     fn read<'a>(&'a self, table: &'a Table, after: Option<&'a [u8]>) -> Fut<'a, Box<dyn TableReader>> {
         Box::pin(self.open_reader(table, after))
+    }
+
+    fn snapshot<'a>(&'a self, tables: &'a [Table]) -> Fut<'a, Vec<Box<dyn TableReader>>> {
+        Box::pin(self.open_snapshot(tables))
     }
 
     fn cursor(&self, from: &Position) -> Result<Box<dyn Cursor>> {

@@ -11,7 +11,7 @@ use tidegate_sandbox::{Flavour, Options, Server, scratch, workspace_root};
 
 use super::compare;
 use super::random::Random;
-use super::statements::{COUNTERS, SCHEMA};
+use super::statements::{COUNTERS, schema_of};
 use super::workload::{self, Done, Load, Stream};
 use crate::program::{Program, Route};
 use crate::wait::{self, Stop};
@@ -36,13 +36,14 @@ const STREAMS: [Stream; 3] = [
 
 /// Two servers and the folder that holds everything of one run.
 struct Arena {
+    flavour: Flavour,
     folder: PathBuf,
     source: Server,
     target: Server,
 }
 
-pub(super) fn run(program: &Program, seeds: Range<u64>) -> Result<(), String> {
-    let mut arena = Arena::open()?;
+pub(super) fn run(program: &Program, flavour: Flavour, seeds: Range<u64>) -> Result<(), String> {
+    let mut arena = Arena::open(flavour)?;
     let (mut passed, mut failed) = (0_u64, Vec::new());
     for seed in seeds {
         let started = Instant::now();
@@ -62,18 +63,22 @@ pub(super) fn run(program: &Program, seeds: Range<u64>) -> Result<(), String> {
     if !failed.is_empty() {
         let kept = arena.keep()?;
         println!("what the failed seeds left is in {}; run one again with", kept.display());
-        println!("  cargo xtask soak kill --seeds 1 --first-seed {}", failed[0]);
+        println!(
+            "  cargo xtask soak kill --flavour {} --seeds 1 --first-seed {}",
+            arena.flavour.name(),
+            failed[0]
+        );
     }
     println!("{passed} passed, {} failed", failed.len());
     if failed.is_empty() { Ok(()) } else { Err(format!("these seeds failed: {failed:?}")) }
 }
 
 impl Arena {
-    fn open() -> Result<Arena, String> {
+    fn open(flavour: Flavour) -> Result<Arena, String> {
         let folder = scratch("soak")?;
-        let start = |name: &str, id| Server::start(Options::new(Flavour::Mysql, id), &folder.join(name));
+        let start = |name: &str, id| Server::start(Options::new(flavour, id), &folder.join(name));
         let (source, target) = (start("source", 1)?, start("target", 2)?);
-        Ok(Arena { source, target, folder })
+        Ok(Arena { flavour, source, target, folder })
     }
 
     fn folder_of(&self, seed: u64) -> PathBuf {
@@ -118,9 +123,10 @@ fn one_seed(program: &Program, arena: &Arena, seed: u64) -> Result<String, Strin
     };
     fs::create_dir_all(&route.folder)
         .map_err(|error| format!("cannot create {}: {error}", route.folder.display()))?;
+    let schema = schema_of(arena.flavour);
     arena
         .source
-        .sql(&format!("CREATE DATABASE {database} CHARACTER SET utf8mb4; USE {database}; {SCHEMA}"))?;
+        .sql(&format!("CREATE DATABASE {database} CHARACTER SET utf8mb4; USE {database}; {schema}"))?;
     let (steps, done) = under_load(program, arena, &route, &database, seed)?;
     let mut last = program.sync(&route, &["--until-caught-up"])?;
     let ended = last.finish(CATCH_UP_DEADLINE).map_err(|text| format!("{text}; {}", route.last_words()))?;

@@ -4,9 +4,19 @@
 //! counts is what the source has in the end.
 
 use super::random::Random;
+use tidegate_sandbox::Flavour;
 
 /// The tables at the start, for an empty database.
-pub(super) const SCHEMA: &str = "
+pub(super) fn schema_of(flavour: Flavour) -> String {
+    match flavour {
+        Flavour::Mysql => SCHEMA.to_owned(),
+        Flavour::Mariadb => SCHEMA
+            .replace("utf8mb4_0900_ai_ci", "utf8mb4_unicode_520_ci")
+            .replace("cte_max_recursion_depth", "max_recursive_iterations"),
+    }
+}
+
+const SCHEMA: &str = "
 CREATE TABLE plain (
   id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, a INT NOT NULL DEFAULT 0, b VARCHAR(200), amount DECIMAL(20,4),
   at DATETIME(6), doc JSON, bytes VARBINARY(100), kind ENUM('a','b','c'), flags SET('x','y','z'), ratio DOUBLE,

@@ -1,16 +1,17 @@
-//! The full copy: tables side by side, each read in key order, a chunk a transaction.
+//! The full copy: tables side by side, each read in key order, or at one place of the log where it must be exact.
 
 mod table;
+mod unit;
 
 use crate::progress::{Progress, TableProgress};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use table::TableCopy;
 use tidegate_model::{Code, CopyProgress, Error, Result, Selection, Source, Table, TableName, Target};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use unit::Unit;
 
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -25,20 +26,15 @@ pub(crate) struct Context {
 }
 
 /// Copies what is not copied yet. Answers `false` if it was stopped before the end.
-pub(crate) async fn run(
-    context: &Context,
-    mut tables: Vec<Table>,
-    copied: Vec<CopyProgress>,
-) -> Result<bool> {
-    let mut copied: HashMap<TableName, CopyProgress> =
+pub(crate) async fn run(context: &Context, tables: Vec<Table>, copied: Vec<CopyProgress>) -> Result<bool> {
+    let copied: HashMap<TableName, CopyProgress> =
         copied.into_iter().map(|one| (one.table.clone(), one)).collect();
     context
         .progress
         .set_tables(tables.iter().map(|table| begin_progress(table, copied.get(&table.name))).collect());
-    tables.retain(|table| !copied.get(&table.name).is_some_and(|one| one.done));
-    tables.sort_by_key(|table| std::cmp::Reverse(table.bytes_estimated));
-    let queue: VecDeque<_> = tables.into_iter().map(|table| (copied.remove(&table.name), table)).collect();
-    let queue = Arc::new(Mutex::new(queue));
+    let mut units: Vec<Unit> = units(tables, copied).into_iter().filter(|unit| !unit.is_done()).collect();
+    units.sort_by_key(|unit| std::cmp::Reverse(unit.bytes_estimated()));
+    let queue = Arc::new(Mutex::new(VecDeque::from(units)));
     let places = Arc::new(Semaphore::new(context.workers));
     let mut tasks = JoinSet::new();
     for _ in 0..context.workers {
@@ -46,14 +42,11 @@ pub(crate) async fn run(
         tasks.spawn(async move {
             loop {
                 let next = queue.lock().expect("no holder panics").pop_front();
-                let Some((before, table)) = next else { return Ok(()) };
+                let Some(unit) = next else { return Ok(()) };
                 if context.stop.is_cancelled() {
                     return Ok(());
                 }
-                TableCopy::new(&context, &table, &places)
-                    .run(before)
-                    .await
-                    .map_err(|e| e.context(format!("copy {}", table.name)))?;
+                unit.copy(&context, &places).await?;
             }
         });
     }
@@ -66,6 +59,17 @@ pub(crate) async fn run(
         }
     }
     outcome.map(|()| !context.stop.is_cancelled())
+}
+
+/// Each table for itself, and those of a group together.
+fn units(tables: Vec<Table>, mut copied: HashMap<TableName, CopyProgress>) -> Vec<Unit> {
+    let mut parts: BTreeMap<TableName, Vec<(Table, Option<CopyProgress>)>> = BTreeMap::new();
+    for table in tables {
+        let before = copied.remove(&table.name);
+        let unit = table.group.clone().unwrap_or_else(|| table.name.clone());
+        parts.entry(unit).or_default().push((table, before));
+    }
+    parts.into_values().map(Unit::new).collect()
 }
 
 fn begin_progress(table: &Table, before: Option<&CopyProgress>) -> TableProgress {

@@ -1,9 +1,8 @@
-//! Copying one table. One connection reads it in key order; its chunks are loaded side by side and committed one after the
-//! other, so that the copy goes on after the last key whatever happens.
+//! Copying one table. One connection reads it; its chunks are loaded side by side and committed one after the other, so
+//! that the copy goes on after the last key whatever happens.
 
 use super::Context;
 use crate::progress::Progress;
-use crate::retry::Backoff;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tidegate_model::{
@@ -21,7 +20,6 @@ pub(super) struct TableCopy<'a> {
     /// Those that have nothing to do.
     loaders: Vec<Box<dyn Loader>>,
     crew: JoinSet<Ended>,
-    /// Whether this attempt has brought anything into the target.
     has_committed: bool,
     /// Loaders at most. Fewer after each wait for a lock: they may have waited for each other.
     loaders_max: usize,
@@ -64,48 +62,19 @@ impl<'a> TableCopy<'a> {
         Self { context, table, places, loaders, crew, has_committed: false, loaders_max }
     }
 
-    /// Copies what is not copied yet. Ends early, without an error, when the link is stopped.
-    pub(super) async fn run(mut self, mut before: Option<CopyProgress>) -> Result<()> {
-        let mut backoff = Backoff::new(self.context.retry_window);
-        loop {
-            self.has_committed = false;
-            let error = match self.attempt(before.take()).await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.retry() == Retry::Auto => error,
-                Err(error) => return Err(error),
-            };
-            if self.has_committed && self.table.keyed {
-                backoff.reset();
-            }
-            if error.code() == Code::TargetBusy {
-                self.loaders_max = (self.loaders_max / 2).max(1);
-            }
-            tracing::info!(table = %self.table.name, %error, "copying again");
-            before = loop {
-                tokio::select! {
-                    waited = backoff.wait(&error) => waited?,
-                    () = self.context.stop.cancelled() => return Ok(()),
-                }
-                match self.recover().await {
-                    Ok(progress) => break progress,
-                    Err(again) if again.retry() == Retry::Auto => {}
-                    Err(definite) => return Err(definite),
-                }
-            };
-            if before.as_ref().is_some_and(|one| one.done) {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn attempt(&mut self, before: Option<CopyProgress>) -> Result<()> {
+    /// Copies what `reader` reads; `anew` if that is the whole table, else what comes after the progress at `version`.
+    /// Ends early, without an error, when the link is stopped.
+    pub(super) async fn copy(
+        &mut self,
+        reader: Box<dyn TableReader>,
+        mut version: u64,
+        anew: bool,
+    ) -> Result<()> {
+        self.has_committed = false;
         if self.loaders.is_empty() {
             self.loaders.push(open_loader(self.context, self.table).await?);
         }
-        let mut version = before.as_ref().map_or(0, |one| one.version);
-        let after = before.and_then(|one| one.last_key).filter(|_| self.table.keyed);
-        let reader = self.context.source.read(self.table, after.as_deref()).await?;
-        if after.is_none() {
+        if anew {
             self.loaders[0].restart(version, reader.snapshot()).await?;
             version += 1;
             self.context.progress.uncopied(&self.table.name);
@@ -128,7 +97,11 @@ impl<'a> TableCopy<'a> {
             read = self.read(reader, version, shared, jobs, empty) => read,
             () = failed.cancelled() => Ok(()),
         };
-        self.gather(read).await
+        let outcome = self.gather(read).await;
+        if outcome.as_ref().is_err_and(|error| error.code() == Code::TargetBusy) {
+            self.loaders_max = (self.loaders_max / 2).max(1);
+        }
+        outcome
     }
 
     /// Reads chunk after chunk and hands it to a loader, up to the table's end or the link's stop.
@@ -182,8 +155,13 @@ impl<'a> TableCopy<'a> {
         outcome
     }
 
+    /// Whether the last [`TableCopy::copy`] has brought anything into the target.
+    pub(super) fn has_committed(&self) -> bool {
+        self.has_committed
+    }
+
     /// The progress that is durable, with nothing under way any more.
-    async fn recover(&mut self) -> Result<Option<CopyProgress>> {
+    pub(super) async fn recover(&mut self) -> Result<Option<CopyProgress>> {
         if self.loaders.is_empty() {
             self.loaders.push(open_loader(self.context, self.table).await?);
         }

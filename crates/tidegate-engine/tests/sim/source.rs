@@ -35,7 +35,7 @@ impl Source for SimSource {
                 name: table_name(table),
                 rows_estimated: 10,
                 bytes_estimated: 10,
-                keyed: table != BAG,
+                group: (table != CHILD).then(|| table_name(BAG)),
             };
             Ok([PARENT, CHILD, BAG].map(table).to_vec())
         })
@@ -83,11 +83,21 @@ impl Source for SimSource {
     fn read<'a>(&'a self, table: &'a Table, after: Option<&'a [u8]>) -> Fut<'a, Box<dyn TableReader>> {
         Box::pin(async move {
             self.0.step("reader").await?;
-            let number = table_number(&table.name);
             let after = after.map(|key| u64::from_le_bytes(key.try_into().unwrap()));
-            let snapshot = (number == BAG).then(|| self.0.committed());
-            Ok(Box::new(SimReader { world: self.0.clone(), table: number, after, snapshot })
-                as Box<dyn TableReader>)
+            let (world, table) = (self.0.clone(), table_number(&table.name));
+            Ok(Box::new(SimReader { world, table, after, snapshot: None }) as Box<dyn TableReader>)
+        })
+    }
+
+    fn snapshot<'a>(&'a self, tables: &'a [Table]) -> Fut<'a, Vec<Box<dyn TableReader>>> {
+        Box::pin(async move {
+            self.0.step("reader").await?;
+            let snapshot = Some(self.0.committed());
+            let reader = |table: &Table| {
+                let (world, table) = (self.0.clone(), table_number(&table.name));
+                Box::new(SimReader { world, table, after: None, snapshot }) as Box<dyn TableReader>
+            };
+            Ok(tables.iter().map(reader).collect())
         })
     }
 

@@ -1,7 +1,7 @@
 //! A target in memory, and what must be true of it after every commit.
 
 use super::loader::SimLoader;
-use super::script::{BAG, CHILD, Op, PARENTS, Rows, Script, decode, table_number};
+use super::script::{BAG, CHILD, Op, PARENT, PARENTS, Rows, Script, decode, table_number};
 use super::world::World;
 use super::writer::SimWriter;
 use crate::support::Place;
@@ -99,7 +99,14 @@ impl Db {
     }
 
     fn change(&mut self, op: &Op, id: u64, mode: Mode) {
+        // They are copied as one, at one place of the log.
+        let places = [PARENT, BAG].map(|table| {
+            self.copy(&super::script::table_name(table)).expect("a copy").snapshot.clone().expect("its place")
+        });
+        assert_eq!(places[0], places[1], "a group is copied at one place");
+        let is_in_copy = Place::read(&places[0]).unwrap().contains(id);
         match *op {
+            Op::Set { table: PARENT, .. } | Op::Bag { .. } if is_in_copy => {}
             Op::Set { table, key, before, after } => {
                 let touched = self.touched.insert((table, key), id).unwrap_or(0);
                 assert!(touched <= id, "row {table}/{key} is changed by {id} after {touched}");
@@ -110,14 +117,7 @@ impl Db {
                 );
                 self.rows.put(table, key, after);
             }
-            Op::Bag { value, change } => {
-                let snapshot =
-                    self.copy(&super::script::table_name(BAG)).and_then(|one| one.snapshot.clone());
-                let snapshot = Place::read(&snapshot.expect("the copy has a snapshot")).unwrap();
-                if !snapshot.contains(id) {
-                    self.rows.change_bag(value, change);
-                }
-            }
+            Op::Bag { value, change } => self.rows.change_bag(value, change),
             Op::Schema { .. } => {}
         }
     }

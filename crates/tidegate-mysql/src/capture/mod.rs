@@ -11,10 +11,11 @@ pub(crate) use self::event::excerpt;
 use self::event::{
     INFLATED_BYTES_MAX, is_harmless, plain_query, unreadable, verify_checksum, without_stray_checksum,
 };
-use self::request::{logs_cascades, prepare, sid};
+use self::request::{prepare, sid};
 use crate::binlog::event::{self as format, Rotate, XaPrepare, code};
 use crate::binlog::payload::TransactionPayload;
 use crate::binlog::{gtid as gtid_event, mariadb, query::Query, rows, table_map};
+use crate::cascade;
 use crate::connect::{Endpoint, Server, question_setup, understand};
 use crate::ddl::{self, Kind, Transaction, XaVerb};
 use crate::decode::{MARIADB, SILENT_CASCADES, push_entry};
@@ -93,7 +94,7 @@ impl BinlogCapture {
         let mut conn = endpoint.connect(&question_setup()).await?;
         let server = Server::of(&mut conn).await?;
         prepare(&mut conn, server, server_id, &from).await?;
-        let silent_cascades = !logs_cascades(&mut conn, server).await?;
+        let silent_cascades = !cascade::are_logged(&mut conn, server).await?;
         let (file, offset) = match &from {
             MysqlPosition::File { file, offset } => (file.clone(), *offset),
             _ => (String::new(), 4),

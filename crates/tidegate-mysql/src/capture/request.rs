@@ -46,18 +46,6 @@ pub(super) async fn prepare(
     Ok(())
 }
 
-/// Whether what foreign keys do to child rows stands in the server's log: from MySQL 9.6 on, unless InnoDB does it itself.
-pub(super) async fn logs_cascades(conn: &mut Conn, server: Server) -> Result<bool> {
-    if !server.is_mysql_from((9, 6, 0)) {
-        return Ok(false);
-    }
-    let native: Option<(String, String)> = conn
-        .query_first("SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'")
-        .await
-        .map_err(understand)?;
-    Ok(native.is_none_or(|(_, value)| value == "OFF"))
-}
-
 pub(super) fn sid(uuid: &Uuid, tag: &str, ranges: &[(u64, u64)]) -> Result<Sid<'static>> {
     let intervals = ranges.iter().map(|(first, last)| GnoInterval::new(*first, last + 1)).collect();
     let sid = Sid::new(*uuid).with_intervals(intervals);

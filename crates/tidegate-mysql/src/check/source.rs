@@ -2,10 +2,12 @@
 
 use super::grants::{Grants, Missing, Scope};
 use super::{check_version, is_on, variable};
+use crate::cascade;
 use crate::catalog;
 use crate::connect::{Endpoint, Server, understand};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
+use std::collections::HashMap;
 use tidegate_model::{Code, Error, Result, Selection, TableName};
 
 /// A name that no pattern but one for everything fits.
@@ -126,6 +128,11 @@ async fn need_reading(
     databases.retain(|name| selection.touches_database(name));
     let tables =
         catalog::read(conn, &databases, &|database, table| selection.selects(database, table)).await?;
+    let mut groups = HashMap::new();
+    if !cascade::are_logged(conn, server).await? {
+        cascade::refuse_orphans(&tables)?;
+        groups = cascade::groups(&tables);
+    }
     for database in databases {
         let whole = Scope::Database(database.clone());
         if selection.selects_database(&database) && !selection.selects_database(ANY_DATABASE) {
@@ -137,7 +144,7 @@ async fn need_reading(
             if !selection.selects_database(&database) {
                 need_table(&table.name, missing);
             }
-            if table.key().is_none() {
+            if table.key().is_none() || groups.contains_key(&table.name) {
                 // Copied from a short lock.
                 missing.need("LOCK TABLES", &whole);
             }

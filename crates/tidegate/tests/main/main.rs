@@ -1,6 +1,7 @@
 //! The built program: without servers, and between two real ones with one fault at a time.
 
 mod before;
+mod cascades;
 mod change_log;
 mod cli;
 mod left_over;
