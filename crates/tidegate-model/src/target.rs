@@ -71,7 +71,8 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyProgress {
     pub table: TableName,
-    /// Counts the commits that moved it. Whoever moves it on names the version that it is to be at.
+    /// Counts the commits that moved it. Whoever moves it on names the version that it is to be at. 0 if the copy was not
+    /// begun: the table is made for it, or, if it is `done`, by a schema change of the log.
     pub version: u64,
     pub rows: u64,
     pub last_key: Option<Vec<u8>>,

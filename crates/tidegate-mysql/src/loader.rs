@@ -2,10 +2,11 @@
 
 use crate::binlog::charset::introducer;
 use crate::catalog::TableInfo;
+use crate::check;
 use crate::connect::{Endpoint, has_rows, hex, quote, quote_text};
 use crate::read::written_columns;
 use crate::session::{self, Marker, Outcome, run, run_all, warnings};
-use crate::{check, state};
+use crate::state::{self, MadeFor, made_statement};
 use futures_util::StreamExt;
 use mysql_async::Conn;
 use std::sync::Arc;
@@ -94,7 +95,7 @@ impl TableLoader {
     async fn begin_anew(&mut self, version: u64, snapshot: Option<Position>) -> Result<()> {
         let snapshot = snapshot.map_or("NULL".to_owned(), |position| quote_text(position.as_str()));
         if version == 0 {
-            run(&mut self.conn, &state::made_statement(&self.instance, &self.source_name)).await?;
+            run(&mut self.conn, &made_statement(&self.instance, &self.source_name, MadeFor::Copy)).await?;
         }
         session::claim_definitions(&mut self.conn, &self.instance).await?;
         let table = self.table();

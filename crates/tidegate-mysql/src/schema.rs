@@ -15,7 +15,7 @@ use crate::definitions::guarded;
 use crate::journal::{self, Touched};
 use crate::session::{self, Marker, run};
 use crate::source::selects;
-use crate::state;
+use crate::state::{self, MadeFor};
 use crate::writer::{LaneWriter, is_in_copy};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -92,6 +92,8 @@ struct Change {
     scanned: Scanned,
     settings: Vec<String>,
     touched: Touched,
+    /// Tables that begin to be, as the source calls them.
+    makes: Vec<TableName>,
 }
 
 /// Runs the schema change and moves the checkpoint; safe to repeat at any point.
@@ -111,6 +113,10 @@ pub(crate) async fn carry_out(
         }
         let (seq, statement) = (change.seq, &change.statement);
         if !journal::was_run(&mut conn, &writer.instance, seq, statement, &change.touched).await? {
+            for table in &change.makes {
+                let record = state::made_statement(&writer.instance, table, MadeFor::Change);
+                run(&mut conn, &record).await?;
+            }
             execute(writer, &mut conn, &change, mode).await?;
         }
         conn.disconnect().await.map_err(understand)?;
@@ -168,9 +174,23 @@ fn read(writer: &LaneWriter, transaction: &Transaction<'_>) -> Result<Change> {
         default_database: selection.map_database(&query.database),
         settings: settings(&query),
         statement,
+        makes: makes(&scanned, selection),
         scanned,
         touched,
     })
+}
+
+/// The selected tables that are there after the statement and were not before.
+fn makes(scanned: &Scanned, selection: &Selection) -> Vec<TableName> {
+    let is_made = |role: Role| match role {
+        Role::Target => matches!(scanned.kind, Kind::CreateTable { .. }),
+        role => matches!(role, Role::RenameTo | Role::ConvertTo),
+    };
+    let made = scanned.tables.iter().filter(|name| is_made(name.role)).filter_map(|name| {
+        let database = scanned.database_of(name)?;
+        selects(selection, database, &name.table).then(|| TableName::new(database, &name.table))
+    });
+    made.collect()
 }
 
 /// A DROP that names tables which are not ours: the same for those that are.
@@ -243,7 +263,9 @@ async fn may_run(
     }
     if mode == Mode::Overlap {
         let copied = state::read_copied(&mut writer.conn, &state::of_instance(&writer.instance)).await?;
-        if let Some(name) = named.iter().find(|name| copied.iter().any(|one| one.table == **name)) {
+        if let Some(name) =
+            named.iter().find(|name| copied.iter().any(|one| one.version > 0 && one.table == **name))
+        {
             let what = format!("{name} was changed while it was copied: {}", excerpt(&change.statement));
             return Err(Error::new(Code::SchemaChangedWhileCopying, what));
         }

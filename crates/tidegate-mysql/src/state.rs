@@ -98,11 +98,20 @@ async fn read_lanes(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<Lane
     lanes.collect()
 }
 
+/// Why the link makes a table in the target.
+#[derive(Clone, Copy)]
+pub(crate) enum MadeFor {
+    Copy,
+    /// A schema change of the log: there is nothing to copy.
+    Change,
+}
+
 /// Records, before a table is made in the target, that this link makes it. `table` is its name in the source.
-pub(crate) fn made_statement(instance: &InstanceName, table: &TableName) -> String {
+pub(crate) fn made_statement(instance: &InstanceName, table: &TableName, made_for: MadeFor) -> String {
+    let done = u8::from(matches!(made_for, MadeFor::Change));
     // In hexadecimal: the statement runs under all kinds of sessions.
     format!(
-        "INSERT IGNORE INTO tidegate.copy VALUES ('{instance}', _utf8mb4 {}, _utf8mb4 {}, 0, 0, NULL, 0, NULL)",
+        "INSERT IGNORE INTO tidegate.copy VALUES ('{instance}', _utf8mb4 {}, _utf8mb4 {}, 0, 0, NULL, {done}, NULL)",
         hex(table.database.as_bytes()),
         hex(table.table.as_bytes())
     )

@@ -7,7 +7,7 @@ use crate::gtid::MysqlPosition;
 use crate::loader::TableLoader;
 use crate::session::{self, Marker};
 use crate::source::{parse, selects};
-use crate::state;
+use crate::state::{self, MadeFor};
 use crate::writer::LaneWriter;
 use crate::{check, definitions};
 use mysql_async::Conn;
@@ -115,7 +115,7 @@ impl MysqlTarget {
         let in_target = |one: &CopyProgress| selection.map(&one.table.database, &one.table.table);
         let own = definitions::Own {
             copies: copied.into_iter().map(|one| (in_target(&one), one)).collect(),
-            record: &|table| state::made_statement(&self.instance, table),
+            record: &|table| state::made_statement(&self.instance, table, MadeFor::Copy),
         };
         definitions::make(&mut conn, server, definitions, selection, &own).await
     }
@@ -159,7 +159,8 @@ impl MysqlTarget {
             let name = self.selection.map(&progress.table.database, &progress.table.table);
             let name = format!("{}.{}", quote(&name.database), quote(&name.table));
             // Rows in a table whose copy was not begun are somebody else's.
-            if progress.version == 0 && !is_empty(has_rows(&mut conn, &name).await)? {
+            let awaits_copy = progress.version == 0 && !progress.done;
+            if awaits_copy && !is_empty(has_rows(&mut conn, &name).await)? {
                 continue;
             }
             session::run(&mut conn, &format!("DROP TABLE IF EXISTS {name}")).await?;

@@ -5,6 +5,7 @@
 
 pub mod endpoint;
 pub mod folder;
+pub mod lifecycle;
 pub mod objects;
 pub mod sync;
 pub mod verify;

@@ -4,12 +4,13 @@ use super::Source;
 
 /// A crate and those of ours it may depend on. A test may also use the sandbox, and an adapter's test the engine that
 /// drives the adapter.
-const ALLOWED: [(&str, &[&str]); 6] = [
+const ALLOWED: [(&str, &[&str]); 7] = [
     ("tidegate-model", &[]),
+    ("tidegate-api", &[]),
     ("tidegate-engine", &["tidegate-model"]),
     ("tidegate-mysql", &["tidegate-model"]),
-    ("tidegate-service", &["tidegate-engine", "tidegate-model", "tidegate-mysql"]),
-    ("tidegate", &["tidegate-model", "tidegate-service"]),
+    ("tidegate-service", &["tidegate-api", "tidegate-engine", "tidegate-model", "tidegate-mysql"]),
+    ("tidegate", &["tidegate-api", "tidegate-model", "tidegate-service"]),
     ("tidegate-sandbox", &[]),
 ];
 

@@ -21,6 +21,7 @@ fn is_taken_up(flavour: Flavour) {
     a_table_changed_before_its_copy(&pair);
     a_unique_value_moves_while_copying(&pair);
     a_swap_is_not_undone(&pair);
+    a_copy_that_begins_anew_leaves_nothing(&pair);
 }
 
 /// A statement of which the killed run has not heard that it is waiting, or has ended.
@@ -148,4 +149,28 @@ fn a_swap_is_not_undone(pair: &Pair) {
         holder.run("ROLLBACK");
         link.goes_on();
     }
+}
+
+/// Tables that were made while the link applied are its own too.
+fn a_copy_that_begins_anew_leaves_nothing(pair: &Pair) {
+    make(&pair.source(), "anew");
+    make(&pair.target(), "anew");
+    sql(&pair.target(), "TRUNCATE TABLE anew.t");
+    let mut root = Session::open(&pair.target());
+    root.run("LOCK TABLES anew.t READ");
+    let mut running = Link::new(pair, "anew").start();
+    let waiting = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' \
+         AND INFO LIKE 'LOAD DATA%' AND STATE LIKE '%metadata lock%'";
+    ask_until(&pair.target(), waiting, |count| count == "1");
+    sql(
+        &pair.source(),
+        "CREATE TABLE anew.made (id INT PRIMARY KEY); INSERT INTO anew.made VALUES (1); \
+         RENAME TABLE anew.made TO anew.named; ALTER TABLE anew.t ADD COLUMN x INT; DROP TABLE anew.named",
+    );
+    root.run("UNLOCK TABLES");
+    running.streams();
+    running.stop();
+    Link::new(pair, "anew").goes_on();
+    let tables = "SELECT GROUP_CONCAT(TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'anew'";
+    assert_eq!(sql(&pair.target(), tables), "t");
 }

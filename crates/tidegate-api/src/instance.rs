@@ -1,0 +1,212 @@
+use crate::{Command, Status};
+use serde::{Deserialize, Serialize};
+
+/// What an instance is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A copy, then every change, until it is terminated.
+    Sync,
+    /// As `Sync`, or the copy alone, with [`CreateInstance::full_only`].
+    Migration,
+    /// Change tracking: declared, not built yet.
+    Tracking,
+}
+
+/// A database server and how to log in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointSpec {
+    /// `mysql://user@host:port/?options`, without a password.
+    pub url: String,
+    /// Taken in, never given out.
+    #[serde(default, skip_serializing)]
+    pub password: Option<String>,
+}
+
+/// Which tables, in the words of `tidegate sync`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Objects {
+    pub include: Vec<String>,
+    pub exclude: Vec<String>,
+    pub rename: Vec<String>,
+}
+
+/// How it runs; what is left out is chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tuning {
+    /// Writing connections.
+    pub lanes: Option<u16>,
+    /// Chunks that are copied at the same time.
+    pub copy_workers: Option<u16>,
+    /// Bytes that the change log may have.
+    pub log_bytes_max: Option<u64>,
+    /// Seconds for which what may pass by itself is tried again.
+    pub retry_seconds: Option<u64>,
+    /// What we call ourselves towards the source.
+    pub server_id: Option<u32>,
+}
+
+/// A new instance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateInstance {
+    /// Lower-case letters, digits and hyphens; stays the same for ever.
+    pub name: String,
+    pub kind: Kind,
+    pub source: EndpointSpec,
+    pub target: EndpointSpec,
+    #[serde(default)]
+    pub objects: Objects,
+    /// A migration that ends after the copy.
+    #[serde(default)]
+    pub full_only: bool,
+    #[serde(default)]
+    pub tuning: Tuning,
+}
+
+/// An instance as it is shown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Instance {
+    pub name: String,
+    pub kind: Kind,
+    pub status: Status,
+    /// The status as a person reads it.
+    pub title: String,
+    /// Counts the moves: a command may say which one it means.
+    pub generation: u64,
+    pub source: EndpointSpec,
+    pub target: EndpointSpec,
+    pub objects: Objects,
+    pub full_only: bool,
+    pub tuning: Tuning,
+    /// RFC 3339, as all times.
+    pub created_at: String,
+    pub changed_at: String,
+    /// Why it is where it is, if there is more to say than the status does.
+    pub why: Option<Problem>,
+    /// While it runs.
+    pub progress: Option<Progress>,
+    /// What it allows now.
+    pub commands: Vec<Command>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceList {
+    pub instances: Vec<Instance>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// What a running instance is doing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Progress {
+    /// `preparing`, `copying`, `catching_up` or `streaming`.
+    pub step: String,
+    pub rows_copied: u64,
+    pub rows_applied: u64,
+    pub transactions_applied: u64,
+    pub bytes_captured: u64,
+    pub seq_captured: u64,
+    pub seq_applied: u64,
+    /// The source's position up to which everything is in the target.
+    pub position: String,
+    pub lag_ms_p50: Option<f64>,
+    pub lag_ms_p99: Option<f64>,
+    pub tables: Vec<TableState>,
+}
+
+/// One table's copy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TableState {
+    pub name: String,
+    pub rows: u64,
+    pub rows_estimated: u64,
+    pub done: bool,
+}
+
+/// An error: RFC 9457's fields, and ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The page that explains the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it is, in a few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here.
+    pub detail: String,
+    pub code: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum CommandAnswer {
+    /// It was done, or its doing has begun.
+    Accepted { status: Status, generation: u64 },
+    /// It was so before.
+    Already { status: Status, generation: u64 },
+    /// It may not be done now.
+    Refused { status: Status, generation: u64, reason: String, allowed: Vec<Command> },
+}
+
+/// One line of an instance's history.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Transition {
+    pub generation: u64,
+    pub at: String,
+    /// The account, or `service`.
+    pub by: String,
+    pub event: String,
+    pub from: Status,
+    pub to: Status,
+    pub why: Option<String>,
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrecheckResult {
+    Passed,
+    Warning,
+    Failed,
+    Skipped,
+    /// It could not be found out, which is as bad as a failure.
+    Unknown,
+}
+
+/// One check.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PrecheckItem {
+    pub code: String,
+    pub title: String,
+    /// `source`, `target` or `both`.
+    pub side: String,
+    pub result: PrecheckResult,
+    pub detail: Option<String>,
+    pub remedy: Option<String>,
+}
+
+/// What to remove so that nothing of ours can reach the databases any more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Cleanup {
+    pub steps: Vec<CleanupStep>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CleanupStep {
+    pub side: String,
+    pub what: String,
+    /// Statements that do it; empty if it is done elsewhere than in the database.
+    pub statements: Vec<String>,
+    /// Whether it was carried out, if that was asked for.
+    pub done: Option<bool>,
+    /// Why it was not.
+    pub failed: Option<String>,
+}

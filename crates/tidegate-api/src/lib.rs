@@ -1,0 +1,12 @@
+//! What goes over HTTP: the types of requests and answers, and a client.
+//!
+//! The service and the command line both stand on this crate, and on nothing of each other. Field names are the JSON's.
+
+mod instance;
+mod status;
+
+pub use instance::{
+    Cleanup, CleanupStep, CommandAnswer, CreateInstance, EndpointSpec, Instance, InstanceList, Kind, Objects,
+    PrecheckItem, PrecheckResult, Problem, Progress, TableState, Transition, Tuning,
+};
+pub use status::{Command, Status};

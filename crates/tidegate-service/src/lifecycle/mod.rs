@@ -1,0 +1,258 @@
+//! What leads from one status to another: one pure function. Everything that changes an instance's status goes through
+//! it, inside the store's transaction.
+
+use tidegate_api::{Command, Kind, Status};
+
+/// What the status depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    pub status: Status,
+    /// The initial copy is done: where a resumed instance goes on.
+    pub initialized: bool,
+    /// Goes on by itself once the precheck has passed.
+    pub start_after: bool,
+}
+
+/// What can happen to an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// Somebody asks for something.
+    Command(Command),
+    /// The service found something out.
+    Fact(Fact),
+}
+
+/// What the service finds out by its own work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fact {
+    PrecheckPassed,
+    PrecheckFailed,
+    /// The copy is done, changes are being applied.
+    Initialized,
+    /// A full-only migration has copied everything.
+    Finished,
+    /// Nothing of the instance runs any more, as was asked.
+    Stopped,
+    /// Something went wrong that may pass by itself.
+    Trouble,
+    Recovered,
+    /// Something went wrong that a person has to look at.
+    Broke,
+}
+
+impl Fact {
+    pub const ALL: [Self; 8] = [
+        Self::PrecheckPassed,
+        Self::PrecheckFailed,
+        Self::Initialized,
+        Self::Finished,
+        Self::Stopped,
+        Self::Trouble,
+        Self::Recovered,
+        Self::Broke,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PrecheckPassed => "precheck passed",
+            Self::PrecheckFailed => "precheck failed",
+            Self::Initialized => "initialized",
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::Trouble => "trouble",
+            Self::Recovered => "recovered",
+            Self::Broke => "broke",
+        }
+    }
+}
+
+impl Event {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Command(command) => command.name(),
+            Self::Fact(fact) => fact.name(),
+        }
+    }
+
+    pub fn all() -> impl Iterator<Item = Self> {
+        Command::ALL.into_iter().map(Self::Command).chain(Fact::ALL.into_iter().map(Self::Fact))
+    }
+}
+
+/// What becomes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    Move(State),
+    /// It is so already; for a fact, it does not matter any more.
+    Already,
+    /// It may not be; why.
+    Refuse(&'static str),
+}
+
+use Decision::{Already, Move, Refuse};
+
+/// The whole of an instance's life.
+pub fn next(kind: Kind, state: State, event: Event) -> Decision {
+    match event {
+        Event::Command(command) => match command {
+            Command::Configure => configure(state),
+            Command::Precheck => precheck(state),
+            Command::Start => start(state),
+            Command::Pause => pause(kind, state),
+            Command::Resume => resume(state),
+            Command::Terminate => terminate(kind, state),
+            Command::Release => release(kind, state),
+        },
+        Event::Fact(fact) => learn(state, fact),
+    }
+}
+
+/// What may be asked for now, other than what is so already.
+pub fn allowed(kind: Kind, state: State) -> Vec<Command> {
+    let moves = |command: &Command| matches!(next(kind, state, Event::Command(*command)), Move(_));
+    Command::ALL.into_iter().filter(moves).collect()
+}
+
+impl State {
+    pub const NEW: Self = Self { status: Status::NotConfigured, initialized: false, start_after: false };
+
+    fn to(self, status: Status) -> Decision {
+        Move(Self { status, ..self })
+    }
+
+    /// Running again, where it was.
+    fn going_on(self) -> Decision {
+        self.to(if self.initialized { Status::Synchronizing } else { Status::Initializing })
+    }
+
+    /// Whether something of the instance runs and may write.
+    pub fn is_running(self) -> bool {
+        matches!(
+            self.status,
+            Status::Initializing | Status::Collecting | Status::Synchronizing | Status::Retrying
+        )
+    }
+}
+
+fn configure(state: State) -> Decision {
+    match state.status {
+        Status::NotConfigured | Status::NotStarted | Status::PrecheckFailed | Status::PrecheckPassed => {
+            Move(State { status: Status::NotStarted, initialized: false, start_after: false })
+        }
+        Status::Completed => Refuse("it is completed for ever; duplicate it to use its configuration again"),
+        Status::Releasing | Status::Released => Refuse("it is released"),
+        _ => Refuse("it has been started; its objects and endpoints have commands of their own"),
+    }
+}
+
+fn precheck(state: State) -> Decision {
+    match state.status {
+        Status::NotStarted | Status::PrecheckFailed | Status::PrecheckPassed => {
+            Move(State { start_after: false, ..state }).with(Status::Prechecking)
+        }
+        Status::Prechecking => Already,
+        Status::NotConfigured => Refuse("it is not configured"),
+        Status::Completed => Refuse("it is completed for ever; duplicate it to use its configuration again"),
+        Status::Releasing | Status::Released => Refuse("it is released"),
+        _ => Refuse("it has been started"),
+    }
+}
+
+fn start(state: State) -> Decision {
+    match state.status {
+        Status::NotStarted | Status::PrecheckFailed => {
+            Move(State { start_after: true, ..state }).with(Status::Prechecking)
+        }
+        Status::Prechecking if state.start_after => Already,
+        Status::Prechecking => Move(State { start_after: true, ..state }),
+        Status::PrecheckPassed => state.going_on(),
+        _ => resume(state),
+    }
+}
+
+fn resume(state: State) -> Decision {
+    match state.status {
+        Status::Paused | Status::Failed => state.going_on(),
+        Status::Initializing | Status::Collecting | Status::Synchronizing | Status::Retrying => Already,
+        Status::Pausing => Refuse("it is being paused; wait until it is"),
+        Status::NotConfigured => Refuse("it is not configured"),
+        Status::Terminating | Status::Completed => {
+            Refuse("a terminated instance never starts again; duplicate it to use its configuration again")
+        }
+        Status::Releasing | Status::Released => Refuse("it is released"),
+        Status::NotStarted | Status::Prechecking | Status::PrecheckFailed | Status::PrecheckPassed => {
+            Refuse("it has not been started")
+        }
+    }
+}
+
+fn pause(kind: Kind, state: State) -> Decision {
+    match state.status {
+        _ if kind == Kind::Tracking => Refuse("change tracking cannot be paused"),
+        _ if state.is_running() => state.to(Status::Pausing),
+        Status::Pausing | Status::Paused => Already,
+        Status::Completed => Refuse("it is completed"),
+        Status::Releasing | Status::Released => Refuse("it is released"),
+        _ => Refuse("it does not run"),
+    }
+}
+
+fn terminate(kind: Kind, state: State) -> Decision {
+    match state.status {
+        _ if kind == Kind::Tracking => Refuse("change tracking cannot be terminated; release it instead"),
+        _ if state.is_running() => state.to(Status::Terminating),
+        Status::Pausing | Status::Paused | Status::Failed => state.to(Status::Terminating),
+        Status::Terminating | Status::Completed => Already,
+        Status::Releasing | Status::Released => Refuse("it is released"),
+        _ => Refuse("it has not been started; release it instead"),
+    }
+}
+
+fn release(kind: Kind, state: State) -> Decision {
+    match state.status {
+        Status::Releasing | Status::Released => Already,
+        _ if kind == Kind::Tracking => state.to(Status::Releasing),
+        Status::Pausing | Status::Terminating | Status::Prechecking => {
+            Refuse("something is under way; wait until it is done")
+        }
+        _ if state.is_running() => Refuse("it runs; terminate it first"),
+        _ => state.to(Status::Releasing),
+    }
+}
+
+fn learn(state: State, fact: Fact) -> Decision {
+    match (fact, state.status) {
+        (Fact::PrecheckPassed, Status::Prechecking) if state.start_after => {
+            State { start_after: false, ..state }.going_on()
+        }
+        (Fact::PrecheckPassed, Status::Prechecking) => state.to(Status::PrecheckPassed),
+        (Fact::PrecheckFailed, Status::Prechecking) => {
+            Move(State { start_after: false, ..state }).with(Status::PrecheckFailed)
+        }
+        (Fact::Initialized, Status::Initializing | Status::Retrying) => {
+            Move(State { status: Status::Synchronizing, initialized: true, ..state })
+        }
+        (Fact::Finished, Status::Initializing | Status::Synchronizing | Status::Retrying) => {
+            state.to(Status::Completed)
+        }
+        (Fact::Stopped, Status::Pausing) => state.to(Status::Paused),
+        (Fact::Stopped, Status::Terminating) => state.to(Status::Completed),
+        (Fact::Stopped, Status::Releasing) => state.to(Status::Released),
+        (Fact::Trouble, Status::Initializing | Status::Synchronizing) => state.to(Status::Retrying),
+        (Fact::Recovered, Status::Retrying) => state.going_on(),
+        (Fact::Broke, _) if state.is_running() || state.status == Status::Pausing => state.to(Status::Failed),
+        _ => Already,
+    }
+}
+
+impl Decision {
+    fn with(self, status: Status) -> Self {
+        match self {
+            Move(state) => Move(State { status, ..state }),
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
