@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidegate_model::{
     Code, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position, Result, Selection, Seq, SeqSet,
-    Source, Stage, Target,
+    Source, Stage, Table, TableName, Target,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -303,8 +303,11 @@ impl Link {
 
     /// Copies everything; answers the end of the overlap, or `None` if it was stopped.
     async fn copy(&self, state: &LinkState, log: &ChangeLog) -> Result<Option<Seq>> {
-        let tables = self.source.tables(&self.selection).await?;
+        let before = self.source.tables(&self.selection).await?;
         let definitions = self.source.definitions(&self.selection).await?;
+        // What is read from now on must be what the definitions make in the target.
+        let tables = self.source.tables(&self.selection).await?;
+        same_columns(&before, &tables)?;
         let (first, later): (Vec<_>, Vec<_>) =
             definitions.into_iter().partition(|one| one.stage <= Stage::Table);
         self.progress.notice(self.when_free(|| self.target.define(&first, &self.selection)).await?);
@@ -383,6 +386,21 @@ impl Link {
             end = self.source.position().await?;
         }
         Err(Error::new(Code::SourceRewound, format!("it is at {end}, and {read} was read from it")))
+    }
+}
+
+/// Refuses tables that were changed between two looks.
+fn same_columns(before: &[Table], after: &[Table]) -> Result<()> {
+    let find = |name: &TableName| after.iter().find(|table| table.name == *name);
+    let changed = before.iter().find(|table| {
+        find(&table.name).is_none_or(|now| now.columns != table.columns || now.group != table.group)
+    });
+    match changed {
+        None => Ok(()),
+        Some(table) => {
+            let what = format!("{} was changed while the tables were looked at", table.name);
+            Err(Error::new(Code::SchemaChangedWhileCopying, what))
+        }
     }
 }
 

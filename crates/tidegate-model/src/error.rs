@@ -82,7 +82,7 @@ codes! {
     WriteRefused = "TG-4006", Operator, "the target refuses a row", "the message has the server's reason and the row's key: remove the cause, then run again";
     CheckpointChanged = "TG-4007", Never, "somebody else moved this link's checkpoint in the target", "see which other process runs this link; do not run two";
     SchemaChangeFailed = "TG-4008", Operator, "a schema change cannot be carried out in the target", "remove the cause that the message names, then run again: the statement is tried again";
-    TargetBusy = "TG-4009", Auto, "the target is busy with a conflicting lock", "it is tried again by itself; look for long transactions in the target if it goes on";
+    TargetBusy = "TG-4009", Auto, "a conflicting lock is held", "it is tried again by itself; look for long transactions on that server if it goes on";
     SchemaChangedWhileCopying = "TG-4010", Never, "a table was changed while it was copied", "begin the link anew when no schema change runs";
     TargetDiskFull = "TG-4011", Auto, "the target has no room", "make room on the target's disk; it is tried again by itself";
 

@@ -49,6 +49,8 @@ pub struct Table {
     /// changes them that is not in the log. Else the tables that have to be read at the same place in the log bear the
     /// same name here; their copy cannot go on in the middle.
     pub group: Option<TableName>,
+    /// Its columns as they were looked at, as text: the same as long as they are.
+    pub columns: String,
 }
 
 /// A definition in the source's own words (for SQL: a CREATE statement).

@@ -1,12 +1,14 @@
 //! What foreign keys do to child rows, where it does not stand in the log: ON DELETE CASCADE, SET NULL and the like inside
 //! InnoDB. Applying lets the target's keys do the same; that is right only where parents and children are of one moment.
 
-use crate::catalog::TableInfo;
+use crate::catalog::{self, ForeignKey, TableInfo};
 use crate::connect::{Server, understand};
+use crate::ddl::{Role, Scanned};
+use crate::source::selects;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use std::collections::HashMap;
-use tidegate_model::{Code, Error, Result, TableName};
+use std::collections::{HashMap, HashSet};
+use tidegate_model::{Code, Error, Result, Selection, TableName};
 
 /// Whether the server's log has it: from MySQL 9.6 on, unless InnoDB does it itself.
 pub(crate) async fn are_logged(conn: &mut Conn, server: Server) -> Result<bool> {
@@ -20,40 +22,111 @@ pub(crate) async fn are_logged(conn: &mut Conn, server: Server) -> Result<bool> 
     Ok(native.is_none_or(|(_, value)| value == "OFF"))
 }
 
-/// Tables that such keys tie together, each with the name that stands for all of them: the first by order.
-pub(crate) fn groups(tables: &[TableInfo]) -> HashMap<TableName, TableName> {
+/// The groups of the selected tables, where the server's log is silent: each table with the name that stands for its
+/// group. Refuses children without their parents: what happens to their rows cannot be known.
+pub(crate) async fn groups_of(
+    conn: &mut Conn,
+    server: Server,
+    tables: &[TableInfo],
+) -> Result<HashMap<TableName, TableName>> {
+    if are_logged(conn, server).await? {
+        return Ok(HashMap::new());
+    }
+    refuse_orphans(tables)?;
+    Ok(groups(tables))
+}
+
+/// Tables that foreign keys tie together, if one of the keys changes rows: the others would stand in its way. The first
+/// by order gives its name.
+fn groups(tables: &[TableInfo]) -> HashMap<TableName, TableName> {
     let mut groups: HashMap<TableName, TableName> = HashMap::new();
-    for (child, parent) in pairs(tables) {
+    let known = |name: &TableName| tables.iter().any(|table| table.name == *name);
+    for (child, key) in keys(tables).filter(|(_, key)| known(&key.parent)) {
         let of = |name: &TableName| groups.get(name).unwrap_or(name).clone();
-        let (one, other) = (of(child), of(parent));
+        let (one, other) = (of(child), of(&key.parent));
         let (first, second) = if one < other { (one, other) } else { (other, one) };
         groups.values_mut().filter(|group| **group == second).for_each(|group| group.clone_from(&first));
-        for name in [child, parent] {
+        for name in [child, &key.parent] {
             groups.insert(name.clone(), first.clone());
         }
     }
+    let acting: HashSet<TableName> =
+        cascading(tables).filter_map(|(child, _)| groups.get(child).cloned()).collect();
+    groups.retain(|_, group| acting.contains(group));
     groups
 }
 
-/// Refuses children without their parents: what happens to their rows cannot be known.
-pub(crate) fn refuse_orphans(tables: &[TableInfo]) -> Result<()> {
+fn refuse_orphans(tables: &[TableInfo]) -> Result<()> {
     let absent = |parent: &TableName| tables.iter().all(|table| table.name != *parent);
-    let Some((child, parent)) = pairs(tables).find(|(_, parent)| absent(parent)) else { return Ok(()) };
+    match cascading(tables).find(|(_, parent)| absent(parent)) {
+        None => Ok(()),
+        Some((child, parent)) => Err(orphan(child, parent)),
+    }
+}
+
+fn orphan(child: &TableName, parent: &TableName) -> Error {
     let what = format!("{child} changes with {parent}, which is not selected");
     let remedy = format!("--include '{parent}' too, or --exclude '{child}'");
-    Err(Error::new(Code::UnloggedCascade, what).with_remedy(remedy))
+    Error::new(Code::UnloggedCascade, what).with_remedy(remedy)
+}
+
+/// What a schema change says about foreign keys to tables outside of the selection.
+pub(crate) struct NewKeys {
+    /// As the source calls them.
+    children: Vec<TableName>,
+    strangers: Vec<TableName>,
+}
+
+impl NewKeys {
+    /// Of a log that is not `silent` there is nothing to fear.
+    pub(crate) fn of(scanned: &Scanned, selection: &Selection, silent: bool) -> Self {
+        let names = |wanted: Role, is_ours: bool| -> Vec<TableName> {
+            let names = scanned.tables.iter().filter(|name| silent && name.role == wanted);
+            let names = names.filter_map(|name| {
+                let database = scanned.database_of(name)?;
+                let fits = selects(selection, database, &name.table) == is_ours;
+                fits.then(|| TableName::new(database, &name.table))
+            });
+            names.collect()
+        };
+        Self { children: names(Role::Target, true), strangers: names(Role::Reference, false) }
+    }
+}
+
+/// Refuses a key that came with a schema change, if it changes rows with a table that the link does not see.
+pub(crate) async fn refuse_strangers(conn: &mut Conn, new: &NewKeys, selection: &Selection) -> Result<()> {
+    if new.strangers.is_empty() {
+        return Ok(());
+    }
+    for child in &new.children {
+        let there = selection.map(&child.database, &child.table);
+        let found =
+            catalog::read(conn, std::slice::from_ref(&there.database), &|_, table| table == there.table)
+                .await?;
+        let parents = cascading(&found).map(|(_, parent)| parent);
+        let met = parents.filter_map(|parent| {
+            new.strangers.iter().find(|one| selection.map(&one.database, &one.table) == *parent)
+        });
+        if let Some(stranger) = met.into_iter().next() {
+            return Err(orphan(child, stranger)
+                .with_remedy(format!("begin a new link that selects {stranger} too, or not {child}")));
+        }
+    }
+    Ok(())
 }
 
 /// Child and parent of every key that changes the child's rows.
-fn pairs(tables: &[TableInfo]) -> impl Iterator<Item = (&TableName, &TableName)> {
-    let keys = tables.iter().flat_map(|table| table.parents.iter().map(move |key| (table, key)));
-    keys.filter(|(_, key)| key.cascades).map(|(table, key)| (&table.name, &key.parent))
+fn cascading(tables: &[TableInfo]) -> impl Iterator<Item = (&TableName, &TableName)> {
+    keys(tables).filter(|(_, key)| key.cascades).map(|(child, key)| (child, &key.parent))
+}
+
+fn keys(tables: &[TableInfo]) -> impl Iterator<Item = (&TableName, &ForeignKey)> {
+    tables.iter().flat_map(|table| table.parents.iter().map(move |key| (&table.name, key)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::ForeignKey;
 
     fn table(name: &str, parents: &[(&str, bool)]) -> TableInfo {
         let key = |(parent, cascades): &(&str, bool)| ForeignKey {
@@ -78,13 +151,16 @@ mod tests {
             table("d", &[]),
             table("self", &[("self", true)]),
             table("z", &[]),
+            table("x", &[("y", false), ("unselected", false)]),
+            table("y", &[]),
         ];
         let groups = groups(&tables);
         let of = |name: &str| groups.get(&TableName::new("d", name)).map(|group| group.table.as_str());
-        for name in ["a", "b", "c", "d", "e"] {
+        // z stands in the way of what happens to b.
+        for name in ["a", "b", "c", "d", "e", "z"] {
             assert_eq!(of(name), Some("a"), "{name}");
         }
-        assert_eq!((of("self"), of("z")), (Some("self"), None));
+        assert_eq!((of("self"), of("x"), of("y")), (Some("self"), None, None));
         refuse_orphans(&tables).unwrap();
         let error = refuse_orphans(&tables[..3]).unwrap_err();
         assert_eq!(error.code(), Code::UnloggedCascade);

@@ -41,7 +41,8 @@ impl Token {
     ) -> Result<Vec<u8>, ScanError> {
         let scanned = ddl::scan(statement, options)?;
         let first = scanned.tables.first().map_or(statement.len(), |name| {
-            name.database_span.as_ref().map_or(name.table_span.start, |span| span.start)
+            let start = name.database_span.as_ref().map_or(name.table_span.start, |span| span.start);
+            name.leading_dot.unwrap_or(start)
         });
         // Names that need no quoting, because the statement decides what quotes are.
         let ours = format!("{} TO {}, ", self.before, self.after);
@@ -127,27 +128,50 @@ async fn describe(conn: &mut Conn, name: &TableName, text: &mut String) -> Resul
     Ok(())
 }
 
-/// Whether the statement of the transaction `seq` was run. If it was never about to, writes that it is now.
-pub(crate) async fn was_run(
+/// The fingerprint of a statement that the server has refused: it has changed nothing, whatever changes until the next
+/// try.
+const REFUSED: &str = "refused";
+
+/// What an earlier try may have done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing.
+    New,
+    /// It was sent, and nothing shows that it was carried out.
+    Begun,
+    Ran,
+}
+
+/// Writes that the statement of the transaction `seq` is about to run, and answers what became of it before.
+pub(crate) async fn begin(
     conn: &mut Conn,
     instance: &InstanceName,
     seq: u64,
     statement: &[u8],
     touched: &Touched,
-) -> Result<bool> {
+) -> Result<Before> {
     let question =
         format!("SELECT fingerprint FROM tidegate.ddl WHERE instance = '{instance}' AND seq = {seq}");
     let before: Option<String> = conn.query_first(question).await.map_err(understand)?;
-    if let Some(before) = before {
-        return Ok(before != touched.fingerprint(conn).await?);
+    if let Some(before) = before.filter(|before| before != REFUSED) {
+        let has_run = before != touched.fingerprint(conn).await?;
+        return Ok(if has_run { Before::Ran } else { Before::Begun });
     }
     if let Some(token) = &touched.token {
         token.make(conn).await?;
     }
     let now = quote_text(&touched.fingerprint(conn).await?);
     let entry =
-        format!("INSERT INTO tidegate.ddl VALUES ('{instance}', {seq}, {}, _utf8mb4{now})", hex(statement));
-    run(conn, &entry).await.map(|_| false)
+        format!("REPLACE INTO tidegate.ddl VALUES ('{instance}', {seq}, {}, _utf8mb4{now})", hex(statement));
+    run(conn, &entry).await.map(|_| Before::New)
+}
+
+/// The server has refused the statement.
+pub(crate) async fn refuse(conn: &mut Conn, instance: &InstanceName, seq: u64) -> Result<()> {
+    let statement = format!(
+        "UPDATE tidegate.ddl SET fingerprint = '{REFUSED}' WHERE instance = '{instance}' AND seq = {seq}"
+    );
+    run(conn, &statement).await.map(|_| ())
 }
 
 /// The statement that takes the entry out, in the transaction of the checkpoint after it.

@@ -18,6 +18,8 @@ const CHUNK_BYTES: usize = 4 << 20;
 const CHUNK_ROWS: u64 = 20_000;
 /// Where rows turn out to be larger than those before them, the answer is cut off at this.
 const CHUNK_BYTES_MAX: usize = 2 * CHUNK_BYTES;
+/// So long a read lock on the tables of a group is waited for, before it is tried again.
+const LOCK_SECONDS: u32 = 5;
 
 /// The columns that a copy carries, in the table's order.
 pub(crate) fn written_columns(table: &TableInfo) -> impl Iterator<Item = &ColumnInfo> {
@@ -195,6 +197,9 @@ impl SnapshotReader {
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             .await
             .map_err(understand)?;
+        // While it waits, everybody who writes to one of the tables waits too.
+        let patience = format!("SET SESSION lock_wait_timeout = {LOCK_SECONDS}");
+        locker.query_drop(patience).await.map_err(understand)?;
         let name =
             |table: &TableInfo| format!("{}.{}", quote(&table.name.database), quote(&table.name.table));
         let locks: Vec<String> = tables.iter().map(|table| format!("{} READ", name(table))).collect();
@@ -230,7 +235,9 @@ impl SnapshotReader {
         match chunks.recv().await {
             Some(Ok(next)) => *chunk = next,
             Some(Err(error)) => return Err(error),
-            None => return Ok(false),
+            // Whoever has read to the end gives the session back; a reader that has panicked does not.
+            None if self.session.lock().expect("no holder panics").is_some() => return Ok(false),
+            None => return Err(Error::new(Code::Internal, "a table's reader has ended early")),
         }
         Ok(true)
     }
@@ -266,7 +273,7 @@ async fn stream_chunks(
 ) -> Result<bool> {
     let mut result = conn.query_iter(question).await.map_err(changed)?;
     let mut chunk = Chunk::default();
-    while let Some(row) = result.next().await.map_err(understand)? {
+    while let Some(row) = result.next().await.map_err(changed)? {
         for value in row.unwrap() {
             push_cell(&mut chunk.bytes, value)?;
         }

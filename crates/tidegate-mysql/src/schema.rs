@@ -8,18 +8,21 @@ use crate::binlog::charset::charset_of_collation;
 use crate::binlog::event::code;
 use crate::binlog::query::Query;
 use crate::capture::excerpt;
+use crate::cascade::{self, NewKeys};
 use crate::connect::{Server, quote, quote_text, understand};
 use crate::ddl::{self, Charset, Flavour, Kind, Role, Scanned};
 use crate::decode::entries;
 use crate::definitions::guarded;
-use crate::journal::{self, Touched};
+use crate::journal::{self, Before, Touched};
 use crate::session::{self, Marker, run};
 use crate::source::selects;
 use crate::state::{self, MadeFor};
-use crate::writer::{LaneWriter, is_in_copy};
+use crate::writer::LaneWriter;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use tidegate_model::{Code, Error, LaneCheckpoint, Mode, Result, Retry, Selection, TableName, Transaction};
+use tidegate_model::{
+    Code, Error, InstanceName, LaneCheckpoint, Mode, Result, Retry, Selection, TableName, Transaction,
+};
 
 const ANSI_QUOTES: u64 = 1 << 2;
 const NO_BACKSLASH_ESCAPES: u64 = 1 << 20;
@@ -94,6 +97,8 @@ struct Change {
     touched: Touched,
     /// Tables that begin to be, as the source calls them.
     makes: Vec<TableName>,
+    /// Foreign keys that it may bring.
+    keys: NewKeys,
 }
 
 /// Runs the schema change and moves the checkpoint; safe to repeat at any point.
@@ -104,28 +109,41 @@ pub(crate) async fn carry_out(
     mode: Mode,
 ) -> Result<()> {
     let change = read(writer, &transaction)?;
-    if may_run(writer, &change, &transaction, mode).await? {
-        let (mut conn, _) = session::open(&writer.endpoint, &Marker::new(writer.instance.clone())).await?;
-        session::claim_definitions(&mut conn, &writer.instance).await?;
-        // Whoever has waited may find that another run has taken over, and carried it out.
-        if state::lane_version(&mut conn, &writer.instance, writer.lane).await? + 1 != checkpoint.version {
-            return Err(state::moved(writer.lane));
+    if mode == Mode::Overlap {
+        refuse_copied(writer, &change).await?;
+    }
+    let (mut conn, _) = session::open(&writer.endpoint, &Marker::new(writer.instance.clone())).await?;
+    session::claim_definitions(&mut conn, &writer.instance).await?;
+    // Whoever has waited may find that another run has taken over, and carried it out.
+    if state::lane_version(&mut conn, &writer.instance, writer.lane).await? + 1 != checkpoint.version {
+        return Err(state::moved(writer.lane));
+    }
+    let (instance, seq) = (&writer.instance, change.seq);
+    let before = journal::begin(&mut conn, instance, seq, &change.statement, &change.touched).await?;
+    if before != Before::Ran {
+        for table in &change.makes {
+            run(&mut conn, &state::made_statement(instance, table, MadeFor::Change)).await?;
         }
-        let (seq, statement) = (change.seq, &change.statement);
-        if !journal::was_run(&mut conn, &writer.instance, seq, statement, &change.touched).await? {
-            for table in &change.makes {
-                let record = state::made_statement(&writer.instance, table, MadeFor::Change);
-                run(&mut conn, &record).await?;
+        let may_be_there = mode == Mode::Overlap || before == Before::Begun;
+        if let Err(error) = execute(writer, &mut conn, &change, may_be_there).await {
+            if error.code() != Code::SchemaChangeFailed {
+                return Err(error);
             }
-            execute(writer, &mut conn, &change, mode).await?;
+            journal::refuse(&mut conn, instance, seq).await?;
+            return Err(error.with_remedy(by_hand(instance, seq)));
         }
-        conn.disconnect().await.map_err(understand)?;
     }
+    cascade::refuse_strangers(&mut conn, &change.keys, &writer.knowledge.selection).await?;
+    conn.disconnect().await.map_err(understand)?;
     writer.settle(checkpoint, &journal::end_statement(&writer.instance, change.seq)).await?;
-    if let Some(token) = &change.touched.token {
-        token.drop(&mut writer.conn).await?;
-    }
     writer.knowledge.renew(&mut writer.conn, &writer.instance).await
+}
+
+fn by_hand(instance: &InstanceName, seq: u64) -> String {
+    format!(
+        "remove the cause and run again; or carry the change out by hand in the target, say so with UPDATE tidegate.ddl \
+         SET fingerprint = 'done' WHERE instance = '{instance}' AND seq = {seq}, and run again"
+    )
 }
 
 fn read(writer: &LaneWriter, transaction: &Transaction<'_>) -> Result<Change> {
@@ -175,6 +193,7 @@ fn read(writer: &LaneWriter, transaction: &Transaction<'_>) -> Result<Change> {
         settings: settings(&query),
         statement,
         makes: makes(&scanned, selection),
+        keys: NewKeys::of(&scanned, selection, entry.silent_cascades),
         scanned,
         touched,
     })
@@ -243,37 +262,25 @@ fn settings(query: &Query<'_>) -> Vec<String> {
     settings
 }
 
-/// Whether there is anything to do, and whether it may be done now.
-async fn may_run(
-    writer: &mut LaneWriter,
-    change: &Change,
-    transaction: &Transaction<'_>,
-    mode: Mode,
-) -> Result<bool> {
-    let known = writer.knowledge.current();
-    let named: Vec<TableName> = change
+/// Nobody could say on which side of the change the copied rows are.
+async fn refuse_copied(writer: &mut LaneWriter, change: &Change) -> Result<()> {
+    let copied = state::read_copied(&mut writer.conn, &state::of_instance(&writer.instance)).await?;
+    let is_copied = |name: &TableName| copied.iter().any(|one| one.version > 0 && one.table == *name);
+    let named = change
         .scanned
         .tables
         .iter()
-        .filter_map(|name| Some(TableName::new(change.scanned.database_of(name)?, &name.table)))
-        .collect();
-    let mut covered = named.iter().map(|name| is_in_copy(known.snapshots.get(name), transaction.mark));
-    if !named.is_empty() && covered.try_fold(true, |all, one| one.map(|one| all && one))? {
-        return Ok(false);
-    }
-    if mode == Mode::Overlap {
-        let copied = state::read_copied(&mut writer.conn, &state::of_instance(&writer.instance)).await?;
-        if let Some(name) =
-            named.iter().find(|name| copied.iter().any(|one| one.version > 0 && one.table == **name))
-        {
+        .filter_map(|name| Some(TableName::new(change.scanned.database_of(name)?, &name.table)));
+    match named.into_iter().find(is_copied) {
+        None => Ok(()),
+        Some(name) => {
             let what = format!("{name} was changed while it was copied: {}", excerpt(&change.statement));
-            return Err(Error::new(Code::SchemaChangedWhileCopying, what));
+            Err(Error::new(Code::SchemaChangedWhileCopying, what))
         }
     }
-    Ok(true)
 }
 
-async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, mode: Mode) -> Result<()> {
+async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, may_be_there: bool) -> Result<()> {
     if !change.default_database.is_empty() {
         // The database may be gone by now: then the statement does not need it.
         let used = run(conn, &format!("USE {}", quote(&change.default_database))).await;
@@ -294,7 +301,7 @@ async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, mode: Mo
     let done = conn.query_drop(change.statement.as_slice()).await;
     match done {
         Ok(()) => {}
-        Err(mysql_async::Error::Server(server)) if is_repeatable(change, server.code, mode) => {
+        Err(mysql_async::Error::Server(server)) if may_be_there && is_repeatable(change, server.code) => {
             tracing::debug!(
                 message = server.message,
                 seq = change.seq,
@@ -328,8 +335,9 @@ async fn disable_event(writer: &LaneWriter, conn: &mut Conn, change: &Change) ->
 }
 
 /// Whether an error says that the target has already what the statement makes. Views, routines and the like are copied
-/// after the tables, so their changes from before may come again; a database may be made by hand before.
-fn is_repeatable(change: &Change, number: u16, mode: Mode) -> bool {
+/// after the tables, so their changes from before may come again; a database may be made by hand before; and the
+/// fingerprint does not show whether a statement about one was run.
+fn is_repeatable(change: &Change, number: u16) -> bool {
     const EXISTS: [u16; 5] = [1050, 1304, 1359, 1537, 1007];
     const ABSENT: [u16; 7] = [1051, 1146, 1305, 1360, 1539, 1008, 4092];
     let program = matches!(
@@ -347,5 +355,5 @@ fn is_repeatable(change: &Change, number: u16, mode: Mode) -> bool {
             | Kind::CreateDatabase
             | Kind::DropDatabase
     );
-    mode == Mode::Overlap && program && (EXISTS.contains(&number) || ABSENT.contains(&number))
+    program && (EXISTS.contains(&number) || ABSENT.contains(&number))
 }

@@ -39,17 +39,14 @@ impl MysqlSource {
     async fn find_tables(&self, selection: &Selection) -> Result<Vec<Table>> {
         let (mut conn, server) = self.connect().await?;
         let found = selected_tables(&mut conn, selection).await?;
-        let mut groups = HashMap::new();
-        if !cascade::are_logged(&mut conn, server).await? {
-            cascade::refuse_orphans(&found)?;
-            groups = cascade::groups(&found);
-        }
+        let groups = cascade::groups_of(&mut conn, server, &found).await?;
         let alone = |info: &TableInfo| info.key().is_none().then(|| info.name.clone());
         let tables = found.iter().map(|info| Table {
             name: info.name.clone(),
             rows_estimated: info.rows_estimated,
             bytes_estimated: info.bytes_estimated,
             group: groups.get(&info.name).cloned().or_else(|| alone(info)),
+            columns: format!("{:?}", info.columns),
         });
         let tables = tables.collect();
         let mut known = self.tables.lock().expect("no holder panics");

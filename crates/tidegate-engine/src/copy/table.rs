@@ -70,7 +70,6 @@ impl<'a> TableCopy<'a> {
         mut version: u64,
         anew: bool,
     ) -> Result<()> {
-        self.has_committed = false;
         if self.loaders.is_empty() {
             self.loaders.push(open_loader(self.context, self.table).await?);
         }
@@ -97,11 +96,7 @@ impl<'a> TableCopy<'a> {
             read = self.read(reader, version, shared, jobs, empty) => read,
             () = failed.cancelled() => Ok(()),
         };
-        let outcome = self.gather(read).await;
-        if outcome.as_ref().is_err_and(|error| error.code() == Code::TargetBusy) {
-            self.loaders_max = (self.loaders_max / 2).max(1);
-        }
-        outcome
+        self.gather(read).await
     }
 
     /// Reads chunk after chunk and hands it to a loader, up to the table's end or the link's stop.
@@ -155,9 +150,19 @@ impl<'a> TableCopy<'a> {
         outcome
     }
 
-    /// Whether the last [`TableCopy::copy`] has brought anything into the target.
-    pub(super) fn has_committed(&self) -> bool {
-        self.has_committed
+    /// Whether anything has come into the target since the last call.
+    pub(super) fn take_committed(&mut self) -> bool {
+        std::mem::take(&mut self.has_committed)
+    }
+
+    /// Fewer loaders from now on.
+    pub(super) fn slow_down(&mut self) {
+        self.loaders_max = (self.loaders_max / 2).max(1);
+    }
+
+    /// Gives the connections up; nothing is under way on them.
+    pub(super) fn release(&mut self) {
+        self.loaders.clear();
     }
 
     /// The progress that is durable, with nothing under way any more.

@@ -5,8 +5,9 @@ use super::Context;
 use super::table::TableCopy;
 use crate::retry::Backoff;
 use std::sync::Arc;
-use tidegate_model::{CopyProgress, Error, Result, Retry, Table};
+use tidegate_model::{Code, CopyProgress, Error, Result, Retry, Table};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 pub(super) struct Unit {
     tables: Vec<Table>,
@@ -35,13 +36,20 @@ impl Unit {
             tables.iter().map(|table| TableCopy::new(context, table, places)).collect();
         let mut backoff = Backoff::new(context.retry_window);
         loop {
+            let began = Instant::now();
             let error = match attempt(context, &tables, &progress, &mut copies).await {
                 Ok(()) => return Ok(()),
                 Err(error) if error.retry() == Retry::Auto => error,
                 Err(error) => return Err(error),
             };
-            if copies.iter().any(TableCopy::has_committed) && tables.iter().all(goes_on) {
+            // A group that is thrown back to its beginning gets no further by having come far, unless it came far.
+            let lasted = began.elapsed() >= context.retry_window;
+            let committed = copies.iter_mut().fold(false, |any, copy| copy.take_committed() | any);
+            if committed && (lasted || tables.iter().all(goes_on)) {
                 backoff.reset();
+            }
+            if error.code() == Code::TargetBusy {
+                copies.iter_mut().for_each(TableCopy::slow_down);
             }
             tracing::info!(%error, "copying again");
             progress = loop {
@@ -89,7 +97,11 @@ async fn attempt(
             vec![(reader, after.is_none())]
         }
         group => {
-            let readers = context.source.snapshot(group).await.map_err(|error| named(&group[0], error))?;
+            // It may wait for a lock.
+            let readers = tokio::select! {
+                readers = context.source.snapshot(group) => readers.map_err(|error| named(&group[0], error))?,
+                () = context.stop.cancelled() => return Ok(()),
+            };
             readers.into_iter().map(|reader| (reader, true)).collect()
         }
     };
@@ -99,14 +111,20 @@ async fn attempt(
         }
         let version = progress[at].as_ref().map_or(0, |one| one.version);
         copies[at].copy(reader, version, anew).await.map_err(|error| named(&tables[at], error))?;
+        // A group may have hundreds of tables.
+        copies[at].release();
     }
     Ok(())
 }
 
 async fn recover(copies: &mut [TableCopy<'_>]) -> Result<Vec<Option<CopyProgress>>> {
+    let is_group = copies.len() > 1;
     let mut progress = Vec::with_capacity(copies.len());
     for copy in copies {
         progress.push(copy.recover().await?);
+        if is_group {
+            copy.release();
+        }
     }
     Ok(progress)
 }

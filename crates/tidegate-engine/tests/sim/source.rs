@@ -31,11 +31,13 @@ impl Source for SimSource {
     fn tables<'a>(&'a self, _: &'a Selection) -> Fut<'a, Vec<Table>> {
         Box::pin(async move {
             self.0.step("source").await?;
+            let columns = self.0.script.rows(self.0.committed()).version.to_string();
             let table = |table| Table {
                 name: table_name(table),
                 rows_estimated: 10,
                 bytes_estimated: 10,
                 group: (table != CHILD).then(|| table_name(BAG)),
+                columns: columns.clone(),
             };
             Ok([PARENT, CHILD, BAG].map(table).to_vec())
         })

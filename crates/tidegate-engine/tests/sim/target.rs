@@ -227,6 +227,7 @@ impl Target for SimTarget {
     fn loader<'a>(&'a self, table: &'a Table, _: &'a Selection) -> Fut<'a, Box<dyn Loader>> {
         Box::pin(async move {
             self.0.step("target").await?;
+            assert_eq!(table.columns, self.0.db().rows.version.to_string(), "what is read is what was made");
             Ok(Box::new(SimLoader::new(self.0.clone(), table_number(&table.name))) as Box<dyn Loader>)
         })
     }

@@ -7,7 +7,6 @@ use crate::catalog;
 use crate::connect::{Endpoint, Server, understand};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
-use std::collections::HashMap;
 use tidegate_model::{Code, Error, Result, Selection, TableName};
 
 /// A name that no pattern but one for everything fits.
@@ -128,11 +127,7 @@ async fn need_reading(
     databases.retain(|name| selection.touches_database(name));
     let tables =
         catalog::read(conn, &databases, &|database, table| selection.selects(database, table)).await?;
-    let mut groups = HashMap::new();
-    if !cascade::are_logged(conn, server).await? {
-        cascade::refuse_orphans(&tables)?;
-        groups = cascade::groups(&tables);
-    }
+    let groups = cascade::groups_of(conn, server, &tables).await?;
     for database in databases {
         let whole = Scope::Database(database.clone());
         if selection.selects_database(&database) && !selection.selects_database(ANY_DATABASE) {
