@@ -20,7 +20,7 @@ pub struct EndpointSpec {
     /// `mysql://user@host:port/?options`, without a password.
     pub url: String,
     /// Taken in, never given out.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
 }
 
@@ -70,6 +70,7 @@ pub struct CreateInstance {
 /// An instance as it is shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Instance {
+    pub id: String,
     pub name: String,
     pub kind: Kind,
     pub status: Status,
@@ -142,6 +143,33 @@ pub struct Problem {
     pub code: String,
     /// What to do.
     pub remedy: String,
+    /// What may be asked of the instance instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<Command>,
+}
+
+/// Somebody who wants in.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    pub account: String,
+    pub password: String,
+}
+
+/// Somebody who is in: the token goes into `Authorization: Bearer …`.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct LoggedIn {
+    pub token: String,
+    pub role: String,
+    pub expires_at: String,
+}
+
+/// A command's body; empty is `{}`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CommandRequest {
+    /// Only if the instance is at this generation still.
+    pub generation: Option<u64>,
 }
 
 /// What became of a command.
@@ -152,8 +180,6 @@ pub enum CommandAnswer {
     Accepted { status: Status, generation: u64 },
     /// It was so before.
     Already { status: Status, generation: u64 },
-    /// It may not be done now.
-    Refused { status: Status, generation: u64, reason: String, allowed: Vec<Command> },
 }
 
 /// One line of an instance's history.

@@ -2,11 +2,14 @@
 //!
 //! The service and the command line both stand on this crate, and on nothing of each other. Field names are the JSON's.
 
+mod client;
 mod instance;
 mod status;
 
+pub use client::{Client, Refusal};
 pub use instance::{
-    Cleanup, CleanupStep, CommandAnswer, CreateInstance, EndpointSpec, Instance, InstanceList, Kind, Objects,
-    PrecheckItem, PrecheckResult, Problem, Progress, TableState, Transition, Tuning,
+    Cleanup, CleanupStep, CommandAnswer, CommandRequest, CreateInstance, EndpointSpec, Instance,
+    InstanceList, Kind, LoggedIn, Login, Objects, PrecheckItem, PrecheckResult, Problem, Progress,
+    TableState, Transition, Tuning,
 };
 pub use status::{Command, Status};

@@ -92,6 +92,19 @@ codes! {
     LinkInUse = "TG-5004", Operator, "another process runs this link", "stop the other process, or choose another --name";
     DataDirMismatch = "TG-5005", Operator, "the data folder belongs to another link", "choose another --name or another --data-dir";
 
+    InstanceUnknown = "TG-7001", Operator, "there is no such instance", "see tidegate instance list";
+    NameTaken = "TG-7002", Operator, "another instance has this name", "choose another name, or release that instance";
+    NotAllowed = "TG-7003", Operator, "the instance does not allow this now", "the message says why, and what is allowed instead";
+    NotLoggedIn = "TG-7004", Operator, "the service does not know who asks", "tidegate login";
+    RoleTooLow = "TG-7005", Operator, "the account may not do this", "ask an account with the role operator or admin";
+    StoreFailed = "TG-7006", Operator, "the service's store cannot be used", "check the disk and the rights of the data folder, then start the service again";
+    BadRequest = "TG-7007", Operator, "the request is not understood", "change the field that the message names";
+    GenerationChanged = "TG-7008", Operator, "the instance has changed meanwhile", "look at it again, then decide again";
+    NotYet = "TG-7009", Operator, "this is not there yet", "see the changelog of later versions";
+    SecretKey = "TG-7010", Operator, "the key of the stored passwords cannot be used", "put the key file back, with mode 0600";
+    ServiceAway = "TG-7011", Operator, "the service does not answer", "start it with tidegate server, or name its address with --server";
+    PrecheckFailed = "TG-7012", Operator, "the precheck has found something", "see tidegate instance show for the items and what to do";
+
     NotIdentical = "TG-6001", Operator, "source and target differ", "see the list of differences";
     Internal = "TG-9001", Operator, "a fault of Tidegate itself", "please report it with the log";
 }

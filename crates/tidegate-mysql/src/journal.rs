@@ -57,7 +57,11 @@ impl Token {
     }
 
     pub(crate) async fn drop(&self, conn: &mut Conn) -> Result<()> {
-        run(conn, &format!("DROP TABLE IF EXISTS {}, {}", self.before, self.after)).await.map(|_| ())
+        run(conn, &self.drop_statement()).await.map(|_| ())
+    }
+
+    pub(crate) fn drop_statement(&self) -> String {
+        format!("DROP TABLE IF EXISTS {}, {}", self.before, self.after)
     }
 }
 

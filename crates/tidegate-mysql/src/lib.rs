@@ -22,6 +22,7 @@ mod journal;
 mod loader;
 mod plan;
 mod read;
+mod remains;
 mod row_sql;
 mod schema;
 mod session;
@@ -33,5 +34,6 @@ mod xa;
 
 pub use compare::MysqlComparable;
 pub use connect::{Endpoint, Tls};
+pub use remains::Remain;
 pub use source::MysqlSource;
 pub use target::MysqlTarget;

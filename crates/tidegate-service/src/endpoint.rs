@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use tidegate_model::{Code, Comparable, Error, InstanceName, Result, Selection, Source, Target};
-use tidegate_mysql::{MysqlComparable, MysqlSource, MysqlTarget};
+use tidegate_mysql::{MysqlComparable, MysqlSource, MysqlTarget, Remain};
 
 /// Text that must not be seen. `Debug` hides it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,7 +14,8 @@ impl Secret {
         Self(text.into())
     }
 
-    fn reveal(&self) -> &str {
+    /// For whoever has to show it to somebody: a server, or the service.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -125,6 +126,19 @@ impl Endpoint {
     pub(crate) async fn identity(&self) -> Result<String> {
         let nothing = Selection::default();
         self.source(0, &nothing).identity().await.map_err(|e| e.context(self.side))
+    }
+
+    /// What a link has left here, and how it is removed.
+    pub(crate) async fn remains(&self, target_of: Option<&InstanceName>) -> Result<Vec<Remain>> {
+        match &self.engine {
+            Engine::Mysql(at) => at.remains(target_of).await.map_err(|e| e.context(self.side)),
+        }
+    }
+
+    pub(crate) async fn run_statements(&self, statements: &[String]) -> Result<()> {
+        match &self.engine {
+            Engine::Mysql(at) => at.run_statements(statements).await.map_err(|e| e.context(self.side)),
+        }
     }
 
     pub(crate) fn source(&self, server_id: u32, selection: &Selection) -> Arc<dyn Source> {

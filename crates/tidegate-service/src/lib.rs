@@ -3,10 +3,17 @@
 //! A request is read once, into a plan in which everything is decided; what is wrong with it is said before any
 //! server is asked. The plan then runs on the engine.
 
+pub mod cleanup;
 pub mod endpoint;
 pub mod folder;
+pub mod http;
 pub mod lifecycle;
 pub mod objects;
+pub mod precheck;
+pub mod secrets;
+pub mod server;
+pub mod store;
+pub mod supervisor;
 pub mod sync;
 pub mod verify;
 

@@ -139,9 +139,16 @@ impl SyncPlan {
         link::run(source, target, self.options, progress, stop).await
     }
 
-    /// Asks both servers who they are, and sees to it that this pair of them, the names in the target and the folder
-    /// fit together.
+    /// Sees to it that the two servers and the folder fit together.
     async fn meet(&self, source: &dyn Source, target: &dyn Target) -> Result<()> {
+        let (source_identity, target_identity) = self.fit(source, target).await?;
+        let owner =
+            Owner { name: &self.options.instance, source: &source_identity, target: &target_identity };
+        claim(&self.options.folder, &owner)
+    }
+
+    /// Asks both servers who they are, and whether this pair of them and the names in the target fit together.
+    async fn fit(&self, source: &dyn Source, target: &dyn Target) -> Result<(String, String)> {
         let source_identity = source.identity().await.map_err(|e| e.context(Side::Source))?;
         let target_identity = target.identity().await.map_err(|e| e.context(Side::Target))?;
         let same_server = source_identity == target_identity;
@@ -157,9 +164,46 @@ impl SyncPlan {
             }
             objects::collisions(selection, &names)?;
         }
-        let owner =
-            Owner { name: &self.options.instance, source: &source_identity, target: &target_identity };
-        claim(&self.options.folder, &owner)
+        Ok((source_identity, target_identity))
+    }
+
+    pub(crate) fn instance(&self) -> &InstanceName {
+        &self.options.instance
+    }
+
+    pub(crate) async fn check_source(&self) -> Result<()> {
+        let source = self.source.source(self.server_id, &self.options.selection);
+        source.check().await.map_err(|e| e.context(Side::Source))
+    }
+
+    pub(crate) async fn check_target(&self) -> Result<()> {
+        let target = self.target.target(&self.options.instance, &self.options.selection);
+        target.check().await.map_err(|e| e.context(Side::Target))
+    }
+
+    /// Everything that [`SyncPlan::run`] asks of the two together, without claiming anything.
+    pub(crate) async fn check_topology(&self) -> Result<()> {
+        let selection = &self.options.selection;
+        let source = self.source.source(self.server_id, selection);
+        let target = self.target.target(&self.options.instance, selection);
+        self.fit(source.as_ref(), target.as_ref()).await.map(|_| ())
+    }
+
+    pub(crate) async fn check_objects(&self) -> Result<()> {
+        let selection = &self.options.selection;
+        let source = self.source.source(self.server_id, selection);
+        let tables = source.tables(selection).await.map_err(|e| e.context(Side::Source))?;
+        if tables.is_empty() {
+            let what = format!("no table of the source fits {}", selection.fingerprint());
+            return Err(Error::new(Code::NothingSelected, what));
+        }
+        Ok(())
+    }
+
+    /// Keeps what an earlier run may have under way in the target from going through.
+    pub(crate) async fn fence(&self) -> Result<()> {
+        let target = self.target.target(&self.options.instance, &self.options.selection);
+        target.take_over().await.map(|_| ()).map_err(|e| e.context(Side::Target))
     }
 
     fn same_server(&self, why: &str) -> Error {

@@ -1,6 +1,9 @@
 //! What can be typed.
 
+use crate::instance::InstanceCommand;
 use crate::quantity::{parse_bytes, parse_duration};
+use crate::remote::LoginArgs;
+use crate::server::ServerArgs;
 use crate::{explain, logging};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -24,12 +27,20 @@ Exit codes:
   1    an error; its code, as TG-2001, is explained by 'tidegate explain TG-2001'
   2    the command line is not understood
   3    verify found differences
+  4    instance wait: it did not come true in time
   130  sync: interrupted twice; verify: interrupted";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Sync(Box<SyncArgs>),
     Verify(Box<VerifyArgs>),
+    /// Run the service: instances with a life, over HTTP.
+    Server(ServerArgs),
+    /// Log in to a service; the token is kept for the other commands.
+    Login(LoginArgs),
+    /// Instances of a service.
+    #[command(subcommand)]
+    Instance(InstanceCommand),
     /// Explain an error code: what it is, what to do, whether it is tried again.
     #[command(after_help = "Example:\n  tidegate explain TG-3004")]
     Explain {

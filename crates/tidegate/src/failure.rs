@@ -9,6 +9,8 @@ use tidegate_service::Error;
 pub(crate) const EXIT_ERROR: u8 = 1;
 /// `verify` found differences.
 pub(crate) const EXIT_DIFFERENT: u8 = 3;
+/// `instance wait` ran out of time.
+pub(crate) const EXIT_LATE: u8 = 4;
 pub(crate) const EXIT_INTERRUPTED: i32 = 130;
 
 /// Two lines: what is wrong, what to do.

@@ -19,8 +19,20 @@ struct End<'a> {
 }
 
 impl EndArgs {
+    /// Both ends with the passwords that were given. The service asks the servers, not this program.
+    pub(crate) fn given(&self) -> Result<(EndpointUrl, EndpointUrl)> {
+        let (source, target) = self.ends();
+        Ok((source.url()?, target.url()?))
+    }
+
     /// Both ends with their passwords; asks on the terminal for what a server wants and nobody has given.
     pub(crate) async fn endpoints(&self) -> Result<(EndpointUrl, EndpointUrl)> {
+        let (source, target) = self.ends();
+        let (source_url, target_url) = (source.url()?, target.url()?);
+        Ok((source.ask_if_needed(source_url).await?, target.ask_if_needed(target_url).await?))
+    }
+
+    fn ends(&self) -> (End<'_>, End<'_>) {
         let source = End {
             side: Side::Source,
             url: &self.source,
@@ -37,8 +49,7 @@ impl EndArgs {
             file: self.target_password_file.as_deref(),
             insecure_url: self.insecure_url,
         };
-        let (source_url, target_url) = (source.url()?, target.url()?);
-        Ok((source.ask_if_needed(source_url).await?, target.ask_if_needed(target_url).await?))
+        (source, target)
     }
 }
 
@@ -106,7 +117,7 @@ impl End<'_> {
 }
 
 /// The file's text without the line's end that editors and `echo` leave.
-fn read_file(file: &Path) -> std::io::Result<String> {
+pub(crate) fn read_file(file: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     std::fs::File::open(file)?.take(PASSWORD_BYTES_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > PASSWORD_BYTES_MAX {

@@ -4,9 +4,12 @@ mod args;
 mod explain;
 mod failure;
 mod figures;
+mod instance;
 mod logging;
 mod login;
 mod quantity;
+mod remote;
+mod server;
 mod signals;
 mod sync;
 mod verify;
@@ -33,6 +36,15 @@ fn main() -> ExitCode {
         Command::Verify(args) => {
             let json = args.json;
             finish(json, &bars, verify::run(*args, bars.clone()))
+        }
+        Command::Server(args) => {
+            let json = args.json;
+            finish(json, &bars, server::run(args))
+        }
+        Command::Login(args) => finish(false, &bars, remote::log_in(args)),
+        Command::Instance(command) => {
+            let json = command.json();
+            finish(json, &bars, instance::run(command))
         }
         Command::Explain { code } => explain::run(code),
         Command::Completions { shell } => {

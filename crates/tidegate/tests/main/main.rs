@@ -10,5 +10,6 @@ mod meanwhile;
 mod program;
 mod rights;
 mod servers;
+mod service;
 mod source_log;
 mod target;

@@ -1,0 +1,121 @@
+//! A client of the service. It blocks: whoever is asynchronous calls it from a thread.
+
+use crate::{
+    Cleanup, Command, CommandAnswer, CommandRequest, CreateInstance, Instance, InstanceList, LoggedIn, Login,
+    PrecheckItem, Problem, Status, Transition,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use ureq::http::Method;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The service says what is wrong.
+    Problem(Box<Problem>),
+    /// Nobody answers, or not in our words.
+    Away(String),
+}
+
+pub struct Client {
+    base: String,
+    token: Option<String>,
+    agent: ureq::Agent,
+}
+
+impl Client {
+    /// `base` as `http://127.0.0.1:7370`.
+    pub fn new(base: &str, token: Option<String>) -> Self {
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
+        Self { base: base.trim_end_matches('/').to_owned(), token, agent: config.into() }
+    }
+
+    pub fn log_in(&self, login: &Login) -> Result<LoggedIn, Refusal> {
+        self.ask(Method::POST, "login", Some(login))
+    }
+
+    pub fn create(&self, instance: &CreateInstance) -> Result<Instance, Refusal> {
+        self.ask(Method::POST, "instances", Some(instance))
+    }
+
+    pub fn list(&self, status: Option<Status>) -> Result<InstanceList, Refusal> {
+        let filter = status.map(|status| format!("?status={status}")).unwrap_or_default();
+        self.get(&format!("instances{filter}"))
+    }
+
+    pub fn show(&self, id: &str) -> Result<Instance, Refusal> {
+        self.get(&format!("instances/{}", escaped(id)))
+    }
+
+    pub fn history(&self, id: &str) -> Result<Vec<Transition>, Refusal> {
+        self.get(&format!("instances/{}/history", escaped(id)))
+    }
+
+    pub fn precheck_items(&self, id: &str) -> Result<Vec<PrecheckItem>, Refusal> {
+        self.get(&format!("instances/{}/precheck-items", escaped(id)))
+    }
+
+    pub fn command(
+        &self,
+        id: &str,
+        command: Command,
+        request: &CommandRequest,
+    ) -> Result<CommandAnswer, Refusal> {
+        self.ask(Method::POST, &format!("instances/{}/{command}", escaped(id)), Some(request))
+    }
+
+    /// What is to be removed; with `apply`, removes what it may.
+    pub fn cleanup(&self, id: &str, apply: bool) -> Result<Cleanup, Refusal> {
+        let path = format!("instances/{}/cleanup", escaped(id));
+        if apply { self.ask(Method::POST, &path, Some(&CommandRequest::default())) } else { self.get(&path) }
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
+        self.ask::<(), T>(Method::GET, path, None)
+    }
+
+    fn ask<B: Serialize, T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&B>,
+    ) -> Result<T, Refusal> {
+        let away = |why: String| Refusal::Away(format!("{}: {why}", self.base));
+        let url = format!("{}/api/v1/{path}", self.base);
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let body = body.map(serde_json::to_vec).transpose().map_err(|error| away(error.to_string()))?;
+        if body.is_some() {
+            request = request.header("Content-Type", "application/json");
+        }
+        let request = request.body(body.unwrap_or_default()).map_err(|error| away(error.to_string()))?;
+        let mut answer = self.agent.run(request).map_err(|error| away(error.to_string()))?;
+        let status = answer.status();
+        let text = answer.body_mut().read_to_vec().map_err(|error| away(error.to_string()))?;
+        if status.is_success() {
+            return serde_json::from_slice(&text)
+                .map_err(|error| away(format!("the answer is not understood: {error}")));
+        }
+        match serde_json::from_slice(&text) {
+            Ok(problem) => Err(Refusal::Problem(Box::new(problem))),
+            Err(_) => Err(away(format!("it answers {status}, and is no Tidegate server"))),
+        }
+    }
+}
+
+/// Names have no such characters; what a person types may.
+fn escaped(id: &str) -> String {
+    id.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(char::from(byte)),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
+}

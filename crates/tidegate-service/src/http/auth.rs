@@ -1,0 +1,123 @@
+//! Who asks.
+
+use super::{Failure, Service};
+use crate::secrets::{SALT_BYTES, password_hash, random, token, token_hash};
+use crate::store::{Account, Role, Store};
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequestParts, State};
+use axum::http::{header, request::Parts};
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use tidegate_api::{LoggedIn, Login};
+use tidegate_model::{Code, Error, Result};
+
+const SESSION: Duration = Duration::from_secs(12 * 3600);
+/// After so many wrong passwords in a row an account is locked for a while.
+const FAILURES_MAX: u32 = 5;
+const LOCKED_FOR: Duration = Duration::from_secs(60);
+const FIRST_ACCOUNT: &str = "admin";
+
+/// Whoever has shown a valid token.
+pub(crate) struct Caller(pub(crate) Account);
+
+impl Caller {
+    /// Refuses whoever has less than the role.
+    pub(crate) fn need(&self, role: Role) -> Result<&str> {
+        if self.0.role >= role {
+            return Ok(&self.0.name);
+        }
+        let what =
+            format!("{} is a {}, and this needs the role {}", self.0.name, self.0.role.name(), role.name());
+        Err(Error::new(Code::RoleTooLow, what))
+    }
+}
+
+impl FromRequestParts<Service> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Failure> {
+        let unknown = |why: &str| Error::new(Code::NotLoggedIn, why);
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = header.and_then(|value| value.strip_prefix("Bearer "));
+        let token = token.ok_or_else(|| unknown("the request has no header Authorization: Bearer …"))?;
+        let (hash, now) = (token_hash(token), jiff::Timestamp::now().as_second());
+        let holder = service.store.ask(move |store| store.holder(&hash, now)).await?;
+        Ok(Self(holder.ok_or_else(|| unknown("the token is not valid, or not any more"))?))
+    }
+}
+
+/// Wrong passwords in a row, by account.
+#[derive(Default)]
+pub(crate) struct Failures(Mutex<HashMap<String, (u32, Instant)>>);
+
+impl Failures {
+    fn is_locked(&self, account: &str) -> bool {
+        let failures = self.0.lock().expect("no holder panics");
+        failures
+            .get(account)
+            .is_some_and(|(count, last)| *count >= FAILURES_MAX && last.elapsed() < LOCKED_FOR)
+    }
+
+    fn count(&self, account: &str, right: bool) {
+        let mut failures = self.0.lock().expect("no holder panics");
+        if right {
+            failures.remove(account);
+            return;
+        }
+        failures.retain(|_, (_, last)| last.elapsed() < LOCKED_FOR);
+        let entry = failures.entry(account.to_owned()).or_insert((0, Instant::now()));
+        *entry = (entry.0 + 1, Instant::now());
+    }
+}
+
+pub(super) async fn login(
+    State(service): State<Service>,
+    body: Result<Json<Login>, JsonRejection>,
+) -> Result<Json<LoggedIn>, Failure> {
+    let Json(Login { account, password }) = body?;
+    let refused = || Error::new(Code::NotLoggedIn, "the account or the password is wrong");
+    if service.failures.is_locked(&account) {
+        let what = format!("too many wrong passwords; try again in {} s", LOCKED_FOR.as_secs());
+        return Err(Failure::new(Error::new(Code::NotLoggedIn, what), 429));
+    }
+    let asked = account.clone();
+    let known = service
+        .store
+        .ask(move |store| {
+            // An unknown account takes as long as a wrong password.
+            let known = store.credentials(&asked)?;
+            let nobody = (vec![0; SALT_BYTES], Vec::new());
+            let (salt, stored) =
+                known.as_ref().map_or(nobody, |one| (one.salt.clone(), one.password.clone()));
+            let is_right = password_hash(&password, &salt)? == stored;
+            Ok(known.filter(|_| is_right).map(|one| one.account))
+        })
+        .await?;
+    service.failures.count(&account, known.is_some());
+    let account = known.ok_or_else(refused)?;
+    let text = token()?;
+    let now = jiff::Timestamp::now();
+    let until = now.as_second() + SESSION.as_secs() as i64;
+    let (hash, name) = (token_hash(&text), account.name.clone());
+    service.store.ask(move |store| store.put_token(&hash, &name, Some(until))).await?;
+    let expires_at = jiff::Timestamp::from_second(until).unwrap_or(now).to_string();
+    Ok(Json(LoggedIn { token: text, role: account.role.name().to_owned(), expires_at }))
+}
+
+pub(super) async fn ready(State(service): State<Service>) -> Result<&'static str, Failure> {
+    service.store.ask(|store| store.has_accounts()).await?;
+    Ok("ready\n")
+}
+
+/// Makes the first account. Answers its password, which nobody can see again.
+pub(crate) fn first_account(store: &Store) -> Result<Option<String>> {
+    if store.has_accounts()? {
+        return Ok(None);
+    }
+    let (password, salt) = (token()?, random::<SALT_BYTES>()?);
+    let account = Account { name: FIRST_ACCOUNT.to_owned(), role: Role::Admin };
+    store.put_account(&account, &salt, &password_hash(&password, &salt)?)?;
+    Ok(Some(password))
+}

@@ -1,0 +1,275 @@
+//! Instances over HTTP.
+
+use super::auth::Caller;
+use super::{Failure, Service};
+use crate::cleanup;
+use crate::lifecycle::{Decision, Event, allowed};
+use crate::secrets;
+use crate::store::{Found, NewInstance, Role};
+use crate::supervisor::password_place;
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use std::sync::atomic::Ordering;
+use tidegate_api::{
+    Cleanup, Command, CommandAnswer, CommandRequest, CreateInstance, EndpointSpec, Instance, InstanceList,
+    Kind, PrecheckItem, Status, TableState, Transition,
+};
+use tidegate_engine::progress::{Progress, Step};
+use tidegate_model::{Code, Error, InstanceName, Result};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    status: Option<String>,
+}
+
+pub(super) async fn list(
+    State(service): State<Service>,
+    _: Caller,
+    filter: Result<Query<Filter>, QueryRejection>,
+) -> Result<Json<InstanceList>, Failure> {
+    let Query(filter) = filter?;
+    let status =
+        match filter.status {
+            None => None,
+            Some(name) => Some(Status::parse(&name).ok_or_else(|| {
+                Error::new(Code::BadRequest, format!("status: there is no status '{name}'"))
+            })?),
+        };
+    let found = service.store.ask(move |store| store.list(status)).await?;
+    let instances: Vec<Instance> = found.into_iter().map(|found| shown(&service, found)).collect();
+    Ok(Json(InstanceList { total: instances.len() as u64, instances }))
+}
+
+pub(super) async fn create(
+    State(service): State<Service>,
+    caller: Caller,
+    body: Result<Json<CreateInstance>, JsonRejection>,
+) -> Result<(StatusCode, Json<Instance>), Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let Json(mut spec) = body?;
+    if spec.kind == Kind::Tracking {
+        return Err(Error::new(Code::NotYet, "kind: change tracking is not there yet").into());
+    }
+    if spec.full_only && spec.kind != Kind::Migration {
+        let what = "full_only: only a migration ends after its copy";
+        return Err(Error::new(Code::BadRequest, what).into());
+    }
+    InstanceName::parse(&spec.name).map_err(|why| Error::new(Code::BadRequest, format!("name: {why}")))?;
+    let id = new_id()?;
+    let seal = |side: &str, end: &mut EndpointSpec| -> Result<Option<Vec<u8>>> {
+        let password = end.password.take().filter(|password| !password.is_empty());
+        password.map(|text| service.vault.seal(&password_place(&id, side), &text)).transpose()
+    };
+    let source_password = seal("source", &mut spec.source)?;
+    let target_password = seal("target", &mut spec.target)?;
+    let new = NewInstance { id, spec, source_password, target_password };
+    // What is wrong with it is said now, before it is stored.
+    service.supervisor.plan(&draft(&new))?;
+    let made = service
+        .store
+        .ask(move |store| {
+            let made = store.create(&new, &by);
+            let outcome = if made.is_ok() { "accepted" } else { "refused" };
+            store.audit(&by, "create", &new.spec.name, outcome)?;
+            made
+        })
+        .await?;
+    Ok((StatusCode::CREATED, Json(shown(&service, made))))
+}
+
+/// The instance as it would be found.
+fn draft(new: &NewInstance) -> Found {
+    Found {
+        id: new.id.clone(),
+        spec: new.spec.clone(),
+        state: crate::lifecycle::State::NEW,
+        generation: 0,
+        source_password: new.source_password.clone(),
+        target_password: new.target_password.clone(),
+        why: None,
+        precheck: None,
+        created_at: String::new(),
+        changed_at: String::new(),
+    }
+}
+
+/// `tg` and 13 characters: names of folders, of rows in the target, and of sessions.
+fn new_id() -> Result<String> {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let bytes = secrets::random::<13>()?;
+    Ok("tg".chars().chain(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)]))).collect())
+}
+
+pub(super) async fn show(
+    State(service): State<Service>,
+    _: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Instance>, Failure> {
+    let found = service.store.ask(move |store| store.find(&id)).await?;
+    Ok(Json(shown(&service, found)))
+}
+
+pub(super) async fn history(
+    State(service): State<Service>,
+    _: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<Transition>>, Failure> {
+    Ok(Json(service.store.ask(move |store| store.transitions(&id)).await?))
+}
+
+pub(super) async fn precheck_items(
+    State(service): State<Service>,
+    _: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<PrecheckItem>>, Failure> {
+    let found = service.store.ask(move |store| store.find(&id)).await?;
+    Ok(Json(found.precheck.unwrap_or_default()))
+}
+
+pub(super) async fn command(
+    State(service): State<Service>,
+    caller: Caller,
+    Path((id, name)): Path<(String, String)>,
+    body: Result<Json<CommandRequest>, JsonRejection>,
+) -> Result<Json<CommandAnswer>, Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let Json(request) = body?;
+    // Configuring takes values, and has its own request.
+    let command = Command::ALL.into_iter().find(|one| one.name() == name && *one != Command::Configure);
+    let Some(command) = command else {
+        let what = format!("'{name}' is no command of an instance");
+        return Err(Failure::new(Error::new(Code::BadRequest, what), 404));
+    };
+    let moved = service
+        .store
+        .ask(move |store| {
+            let moved = store.decide(&id, Event::Command(command), &by, None, request.generation);
+            let outcome = match &moved {
+                Ok(moved) => match moved.decision {
+                    Decision::Move(_) => "accepted".to_owned(),
+                    Decision::Already => "already".to_owned(),
+                    Decision::Refuse(why) => format!("refused: {why}"),
+                },
+                Err(error) => error.to_string(),
+            };
+            store.audit(&by, command.name(), &id, &outcome)?;
+            moved
+        })
+        .await?;
+    let found = moved.instance;
+    let (status, generation) = (found.state.status, found.generation);
+    match moved.decision {
+        Decision::Move(_) => {
+            service.supervisor.wake(&found.id);
+            Ok(Json(CommandAnswer::Accepted { status, generation }))
+        }
+        Decision::Already => Ok(Json(CommandAnswer::Already { status, generation })),
+        Decision::Refuse(why) => {
+            let instead = allowed(found.spec.kind, found.state);
+            let names: Vec<&str> = instead.iter().map(|command| command.name()).collect();
+            let what = format!("{} is {}: {why}", found.spec.name, status.title());
+            let remedy = match names.as_slice() {
+                [] => "nothing is left to be done with it".to_owned(),
+                names => format!("allowed now: {}", names.join(", ")),
+            };
+            Err(Failure::instead(Error::new(Code::NotAllowed, what).with_remedy(remedy), instead))
+        }
+    }
+}
+
+pub(super) async fn cleanup(
+    State(service): State<Service>,
+    _: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Cleanup>, Failure> {
+    clean(&service, id, false).await.map(Json)
+}
+
+pub(super) async fn apply_cleanup(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Cleanup>, Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let object = id.clone();
+    service.store.ask(move |store| store.audit(&by, "cleanup", &object, "asked")).await?;
+    clean(&service, id, true).await.map(Json)
+}
+
+async fn clean(service: &Service, id: String, apply: bool) -> Result<Cleanup, Failure> {
+    let (found, others) = service.store.ask(move |store| Ok((store.find(&id)?, store.list(None)?))).await?;
+    if apply && found.state.status != Status::Completed {
+        let what = format!(
+            "{} is {}: only what is completed is cleaned up",
+            found.spec.name,
+            found.state.status.title()
+        );
+        let instead = allowed(found.spec.kind, found.state);
+        return Err(Failure::instead(Error::new(Code::NotAllowed, what), instead));
+    }
+    let plan = service.supervisor.plan(&found)?;
+    let needed: Vec<String> = others
+        .iter()
+        .filter(|other| other.id != found.id && other.state.status != Status::Completed)
+        .filter_map(|other| service.supervisor.plan(other).ok())
+        .flat_map(|plan| [plan.source().account(), plan.target().account()])
+        .collect();
+    let shared = move |account: &str| needed.iter().any(|one| one.eq_ignore_ascii_case(account));
+    Ok(if apply { cleanup::apply(&plan, &shared).await } else { cleanup::list(&plan, &shared).await })
+}
+
+fn shown(service: &Service, found: Found) -> Instance {
+    let progress = service.supervisor.progress(&found.id).map(|progress| sample(&progress));
+    let spec = found.spec;
+    Instance {
+        commands: allowed(spec.kind, found.state),
+        title: found.state.status.title().to_owned(),
+        id: found.id,
+        name: spec.name,
+        kind: spec.kind,
+        status: found.state.status,
+        generation: found.generation,
+        source: spec.source,
+        target: spec.target,
+        objects: spec.objects,
+        full_only: spec.full_only,
+        tuning: spec.tuning,
+        created_at: found.created_at,
+        changed_at: found.changed_at,
+        why: found.why,
+        progress,
+    }
+}
+
+fn sample(progress: &Progress) -> tidegate_api::Progress {
+    let step = match *progress.step().borrow() {
+        Step::Preparing => "preparing",
+        Step::Copying => "copying",
+        Step::CatchingUp => "catching_up",
+        Step::Streaming => "streaming",
+    };
+    let applied = progress.applied_up_to().borrow().clone();
+    let tables = progress.tables().into_iter().map(|table| TableState {
+        name: table.name.to_string(),
+        rows: table.rows,
+        rows_estimated: table.rows_estimated,
+        done: table.done,
+    });
+    tidegate_api::Progress {
+        step: step.to_owned(),
+        rows_copied: progress.rows_copied.load(Ordering::Relaxed),
+        rows_applied: progress.rows_applied.load(Ordering::Relaxed),
+        transactions_applied: progress.transactions_applied.load(Ordering::Relaxed),
+        bytes_captured: progress.bytes_captured.load(Ordering::Relaxed),
+        seq_captured: progress.captured().borrow().seq.0,
+        seq_applied: applied.seq.0,
+        position: applied.position.to_string(),
+        lag_ms_p50: None,
+        lag_ms_p99: None,
+        tables: tables.collect(),
+    }
+}

@@ -1,0 +1,135 @@
+//! Passwords at rest: sealed with a key that lies outside the store; passwords of people: only as Argon2 hashes.
+
+use argon2::Argon2;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use tidegate_model::{Code, Error, Result};
+
+const KEY_BYTES: usize = 32;
+pub(crate) const SALT_BYTES: usize = 16;
+
+/// Seals and opens passwords.
+pub struct Vault {
+    key: LessSafeKey,
+}
+
+impl Vault {
+    /// The key in `file`, which is made if it is not there. A key that others may read is refused.
+    pub fn open(file: &Path) -> Result<Self> {
+        let key = match read_key(file) {
+            Ok(key) => key,
+            Err(error) if error.kind() == ErrorKind::NotFound => make_key(file).map_err(|e| bad(file, &e))?,
+            Err(error) => return Err(bad(file, &error)),
+        };
+        let unbound = UnboundKey::new(&AES_256_GCM, &key)
+            .map_err(|_| Error::new(Code::SecretKey, format!("{} does not hold a key", file.display())))?;
+        Ok(Self { key: LessSafeKey::new(unbound) })
+    }
+
+    /// `whose` ties the sealed text to its place: moved elsewhere it does not open.
+    pub fn seal(&self, whose: &str, secret: &str) -> Result<Vec<u8>> {
+        let nonce = random::<NONCE_LEN>()?;
+        let mut sealed = secret.as_bytes().to_vec();
+        self.key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(whose), &mut sealed)
+            .map_err(|_| Error::new(Code::Internal, "a secret cannot be sealed"))?;
+        Ok([&nonce[..], &sealed].concat())
+    }
+
+    pub fn unseal(&self, whose: &str, sealed: &[u8]) -> Result<String> {
+        let wrong = || {
+            Error::new(Code::SecretKey, "a stored password does not open with this key")
+                .with_remedy("put the key back that the store was written with")
+        };
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(wrong)?;
+        let mut text = rest.to_vec();
+        let open = self.key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(whose), &mut text);
+        let open = open.map_err(|_| wrong())?.to_vec();
+        String::from_utf8(open).map_err(|_| wrong())
+    }
+}
+
+fn bad(file: &Path, error: &std::io::Error) -> Error {
+    Error::new(Code::SecretKey, format!("the key file {}: {error}", file.display()))
+}
+
+fn read_key(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut open = File::open(file)?;
+    if open.metadata()?.permissions().mode() & 0o077 != 0 {
+        return Err(std::io::Error::other("others may read it: chmod 600"));
+    }
+    let mut key = Vec::new();
+    open.read_to_end(&mut key)?;
+    Ok(key)
+}
+
+fn make_key(file: &Path) -> std::io::Result<Vec<u8>> {
+    let key = random::<KEY_BYTES>().map_err(std::io::Error::other)?;
+    let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    made.write_all(&key)?;
+    made.sync_all()?;
+    Ok(key.to_vec())
+}
+
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| Error::new(Code::Internal, "the system gives no random bytes"))?;
+    Ok(bytes)
+}
+
+/// A text that nobody guesses, of 256 bits.
+pub(crate) fn token() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random::<32>()?))
+}
+
+/// What is stored of a token: it has enough bits that a fast hash will do.
+pub(crate) fn token_hash(token: &str) -> Vec<u8> {
+    digest(&SHA256, token.as_bytes()).as_ref().to_vec()
+}
+
+/// What is stored of a person's password.
+pub(crate) fn password_hash(password: &str, salt: &[u8]) -> Result<Vec<u8>> {
+    let mut out = [0; 32];
+    Argon2::default()
+        .hash_password_into(password.as_bytes(), salt, &mut out)
+        .map_err(|error| Error::new(Code::Internal, error.to_string()))?;
+    Ok(out.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_only_in_its_place_with_its_key() {
+        let folder = std::env::temp_dir().join(format!("tidegate-vault-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let vault = Vault::open(&folder.join("key")).unwrap();
+        let sealed = vault.seal("a/source", "canary").unwrap();
+        assert!(!sealed.windows(6).any(|bytes| bytes == b"canary"));
+        assert_eq!(Vault::open(&folder.join("key")).unwrap().unseal("a/source", &sealed).unwrap(), "canary");
+        assert_eq!(vault.unseal("b/source", &sealed).unwrap_err().code(), Code::SecretKey);
+        let other = Vault::open(&folder.join("other")).unwrap();
+        assert_eq!(other.unseal("a/source", &sealed).unwrap_err().code(), Code::SecretKey);
+        std::fs::set_permissions(folder.join("key"), std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(Vault::open(&folder.join("key")).err().unwrap().code(), Code::SecretKey);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_password_is_kept_as_a_slow_hash() {
+        let [one, other] =
+            ["salt-of-16-bytes", "salt-of-16-bytez"].map(|salt| password_hash("p", salt.as_bytes()).unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one, password_hash("p", b"salt-of-16-bytes").unwrap());
+    }
+}

@@ -1,0 +1,258 @@
+//! Instances and their history.
+
+use super::{Store, failed, now};
+use crate::lifecycle::{Decision, Event, State, next};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use tidegate_api::{CreateInstance, Kind, PrecheckItem, Problem, Status, Transition};
+use tidegate_model::{Code, Error, Result};
+
+/// An instance to be.
+pub struct NewInstance {
+    pub id: String,
+    /// Without passwords.
+    pub spec: CreateInstance,
+    /// Sealed.
+    pub source_password: Option<Vec<u8>>,
+    pub target_password: Option<Vec<u8>>,
+}
+
+/// An instance as it is stored.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub id: String,
+    pub spec: CreateInstance,
+    pub state: State,
+    pub generation: u64,
+    pub source_password: Option<Vec<u8>>,
+    pub target_password: Option<Vec<u8>>,
+    pub why: Option<Problem>,
+    pub precheck: Option<Vec<PrecheckItem>>,
+    pub created_at: String,
+    pub changed_at: String,
+}
+
+/// What became of an event, and the instance after it.
+#[derive(Debug)]
+pub struct Moved {
+    pub decision: Decision,
+    pub instance: Found,
+}
+
+const COLUMNS: &str = "id, name, spec, status, initialized, start_after, generation, source_password, \
+     target_password, why, precheck, created_at, changed_at";
+
+impl Store {
+    /// Stores a configured instance; `by` is who made it.
+    pub fn create(&self, new: &NewInstance, by: &str) -> Result<Found> {
+        self.within(|within| {
+            let at = now();
+            let spec = to_json(&new.spec)?;
+            let made = within.execute(
+                "INSERT INTO instance (id, name, kind, status, initialized, start_after, generation, spec, \
+                 source_password, target_password, created_at, changed_at) \
+                 VALUES (?1, ?2, ?3, ?4, 0, 0, 1, ?5, ?6, ?7, ?8, ?8)",
+                params![
+                    new.id,
+                    new.spec.name,
+                    kind_name(new.spec.kind),
+                    Status::NotStarted.name(),
+                    spec,
+                    new.source_password,
+                    new.target_password,
+                    at
+                ],
+            );
+            match made {
+                Ok(_) => {}
+                Err(rusqlite::Error::SqliteFailure(error, _))
+                    if error.code == rusqlite::ErrorCode::ConstraintViolation =>
+                {
+                    let what = format!("there is an instance named '{}'", new.spec.name);
+                    return Err(Error::new(Code::NameTaken, what));
+                }
+                Err(error) => return Err(failed(error)),
+            }
+            let first = Step { id: &new.id, generation: 1, by, event: "create", why: None };
+            record(within, &first, Status::NotConfigured, Status::NotStarted)?;
+            find(within, &new.id)
+        })
+    }
+
+    /// By id, or by name if it is not released.
+    pub fn find(&self, id_or_name: &str) -> Result<Found> {
+        self.within(|within| find(within, id_or_name))
+    }
+
+    /// All that are not released, by name; those of one status, if it is given.
+    pub fn list(&self, status: Option<Status>) -> Result<Vec<Found>> {
+        self.within(|within| {
+            let mut question = within
+                .prepare(&format!(
+                    "SELECT {COLUMNS} FROM instance WHERE status <> 'Released' AND (?1 IS NULL OR status = ?1) ORDER BY name"
+                ))
+                .map_err(failed)?;
+            let rows = question
+                .query_map([status.map(Status::name)], |row| Ok(read(row)))
+                .map_err(failed)?;
+            rows.map(|row| row.map_err(failed).and_then(|found| found)).collect()
+        })
+    }
+
+    /// Decides an event and writes what it leads to, as one. With `expected`, only if that is the generation still.
+    pub fn decide(
+        &self,
+        id_or_name: &str,
+        event: Event,
+        by: &str,
+        why: Option<Problem>,
+        expected: Option<u64>,
+    ) -> Result<Moved> {
+        self.within(|within| {
+            let found = find(within, id_or_name)?;
+            if expected.is_some_and(|expected| expected != found.generation) {
+                let what = format!("it is at generation {}", found.generation);
+                return Err(Error::new(Code::GenerationChanged, what));
+            }
+            let decision = next(found.spec.kind, found.state, event);
+            let Decision::Move(state) = decision else { return Ok(Moved { decision, instance: found }) };
+            let generation = found.generation + 1;
+            within
+                .execute(
+                    "UPDATE instance SET status = ?2, initialized = ?3, start_after = ?4, generation = ?5, why = ?6, \
+                     changed_at = ?7 WHERE id = ?1",
+                    params![
+                        found.id,
+                        state.status.name(),
+                        state.initialized,
+                        state.start_after,
+                        generation,
+                        why.as_ref().map(to_json).transpose()?,
+                        now()
+                    ],
+                )
+                .map_err(failed)?;
+            let detail = why.as_ref().map(|why| why.detail.as_str());
+            let step = Step { id: &found.id, generation, by, event: event.name(), why: detail };
+            record(within, &step, found.state.status, state.status)?;
+            Ok(Moved { decision, instance: find(within, &found.id)? })
+        })
+    }
+
+    pub fn store_precheck(&self, id: &str, items: &[PrecheckItem]) -> Result<()> {
+        self.within(|within| {
+            within
+                .execute("UPDATE instance SET precheck = ?2 WHERE id = ?1", params![id, to_json(&items)?])
+                .map(|_| ())
+                .map_err(failed)
+        })
+    }
+
+    /// The history, the oldest first.
+    pub fn transitions(&self, id_or_name: &str) -> Result<Vec<Transition>> {
+        self.within(|within| {
+            let id = find(within, id_or_name)?.id;
+            let mut question = within
+                .prepare(
+                    "SELECT generation, at, by, event, from_status, to_status, why FROM transition \
+                     WHERE instance = ?1 ORDER BY generation",
+                )
+                .map_err(failed)?;
+            let rows = question
+                .query_map([id], |row| {
+                    Ok(Transition {
+                        generation: row.get(0)?,
+                        at: row.get(1)?,
+                        by: row.get(2)?,
+                        event: row.get(3)?,
+                        from: status(row, 4)?,
+                        to: status(row, 5)?,
+                        why: row.get(6)?,
+                    })
+                })
+                .map_err(failed)?;
+            rows.map(|row| row.map_err(failed)).collect()
+        })
+    }
+
+    /// Writes down that somebody asked for something.
+    pub fn audit(&self, by: &str, action: &str, object: &str, outcome: &str) -> Result<()> {
+        self.within(|within| {
+            let entry = params![now(), by, action, object, outcome];
+            within.execute("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5)", entry).map(|_| ()).map_err(failed)
+        })
+    }
+}
+
+/// A line of the history.
+struct Step<'a> {
+    id: &'a str,
+    generation: u64,
+    by: &'a str,
+    event: &'a str,
+    why: Option<&'a str>,
+}
+
+fn record(within: &Transaction<'_>, step: &Step<'_>, from: Status, to: Status) -> Result<()> {
+    let line =
+        params![step.id, step.generation, now(), step.by, step.event, from.name(), to.name(), step.why];
+    within
+        .execute("INSERT INTO transition VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", line)
+        .map(|_| ())
+        .map_err(failed)
+}
+
+fn find(within: &Transaction<'_>, id_or_name: &str) -> Result<Found> {
+    let question = format!(
+        "SELECT {COLUMNS} FROM instance WHERE id = ?1 OR (name = ?1 AND status <> 'Released') ORDER BY id = ?1 DESC LIMIT 1"
+    );
+    let found = within.query_row(&question, [id_or_name], |row| Ok(read(row))).optional().map_err(failed)?;
+    found.unwrap_or_else(|| {
+        Err(Error::new(Code::InstanceUnknown, format!("there is no instance '{id_or_name}'")))
+    })
+}
+
+fn read(row: &Row<'_>) -> Result<Found> {
+    let spec: String = row.get("spec").map_err(failed)?;
+    let json = |column: &str| -> Result<Option<String>> { row.get(column).map_err(failed) };
+    Ok(Found {
+        id: row.get("id").map_err(failed)?,
+        spec: CreateInstance { name: row.get("name").map_err(failed)?, ..from_json(&spec)? },
+        state: State {
+            status: status(row, 3).map_err(failed)?,
+            initialized: row.get("initialized").map_err(failed)?,
+            start_after: row.get("start_after").map_err(failed)?,
+        },
+        generation: row.get("generation").map_err(failed)?,
+        source_password: row.get("source_password").map_err(failed)?,
+        target_password: row.get("target_password").map_err(failed)?,
+        why: json("why")?.map(|text| from_json(&text)).transpose()?,
+        precheck: json("precheck")?.map(|text| from_json(&text)).transpose()?,
+        created_at: row.get("created_at").map_err(failed)?,
+        changed_at: row.get("changed_at").map_err(failed)?,
+    })
+}
+
+fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Status> {
+    let name: String = row.get(column)?;
+    Status::parse(&name).ok_or_else(|| {
+        let why = format!("there is no status '{name}'");
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, why.into())
+    })
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Sync => "sync",
+        Kind::Migration => "migration",
+        Kind::Tracking => "tracking",
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::new(Code::Internal, error.to_string()))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::new(Code::StoreFailed, format!("a stored text is not readable: {error}")))
+}

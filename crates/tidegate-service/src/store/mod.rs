@@ -1,0 +1,77 @@
+//! What the service remembers: instances, their history, accounts. One SQLite file; every call is one transaction.
+
+mod accounts;
+mod instances;
+
+pub use accounts::{Account, Credentials, Role};
+pub use instances::{Found, Moved, NewInstance};
+
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+use std::sync::Mutex;
+use tidegate_model::{Code, Error, Result};
+
+/// One entry a version; the file's `user_version` says how many it has had.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// The store. Calls are short and block; see [`Store::ask`].
+pub struct Store {
+    connection: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the file, makes it if it is not there, and brings it to the newest version.
+    pub fn open(file: &Path) -> Result<Self> {
+        let named = |error: rusqlite::Error| failed(error).context(file.display());
+        let mut connection = Connection::open(file).map_err(named)?;
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+                 PRAGMA busy_timeout = 5000",
+            )
+            .map_err(named)?;
+        let version: usize =
+            connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(named)?;
+        if version > MIGRATIONS.len() {
+            let what = format!("{} is of a newer version of Tidegate ({version})", file.display());
+            return Err(Error::new(Code::StoreFailed, what).with_remedy("use that version, or a backup"));
+        }
+        for (at, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+            let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(named)?;
+            step.execute_batch(migration).map_err(named)?;
+            step.pragma_update(None, "user_version", at + 1).map_err(named)?;
+            step.commit().map_err(named)?;
+        }
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// Runs `work` as one transaction: all of it happens, or nothing.
+    fn within<T>(&self, work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut connection = self.connection.lock().expect("no holder panics");
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let done = work(&transaction)?;
+        transaction.commit().map_err(failed)?;
+        Ok(done)
+    }
+
+    /// Calls the store from a task: a commit waits for the disk.
+    pub async fn ask<T, F>(self: &std::sync::Arc<Self>, call: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self) -> Result<T> + Send + 'static,
+    {
+        let store = self.clone();
+        let answered = tokio::task::spawn_blocking(move || call(&store)).await;
+        answered.unwrap_or_else(|_| Err(Error::new(Code::Internal, "a call of the store panicked")))
+    }
+}
+
+fn failed(error: rusqlite::Error) -> Error {
+    Error::new(Code::StoreFailed, error.to_string()).with_source(error)
+}
+
+fn now() -> String {
+    let now = jiff::Timestamp::now();
+    now.round(jiff::Unit::Millisecond).unwrap_or(now).to_string()
+}

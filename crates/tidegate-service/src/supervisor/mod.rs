@@ -1,0 +1,202 @@
+//! Who does what the statuses say: one owner task for each instance that is not at rest. The store is the truth; an owner
+//! only brings about what stands there, so a restart of the service goes on where it was.
+
+mod owner;
+
+use crate::endpoint::{EndpointUrl, Secret};
+use crate::folder::Surroundings;
+use crate::lifecycle::{Decision, Event, Fact};
+use crate::objects::Objects;
+use crate::secrets::Vault;
+use crate::store::{Found, Store};
+use crate::sync::{SyncPlan, SyncRequest};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tidegate_api::{Problem, Status};
+use tidegate_engine::progress::Progress;
+use tidegate_model::{Error, Result};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// So many instances ask their servers for the first time at once.
+const STARTING_MAX: usize = 8;
+/// Who the history names for what nobody asked for.
+const SERVICE: &str = "service";
+
+pub struct Supervisor {
+    store: Arc<Store>,
+    vault: Arc<Vault>,
+    /// A folder for each instance is in it.
+    folder: PathBuf,
+    owners: Mutex<HashMap<String, Owner>>,
+    starting: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+struct Owner {
+    woken: Arc<Notify>,
+    /// Woken since it has looked last.
+    news: bool,
+    progress: Option<Arc<Progress>>,
+}
+
+impl Supervisor {
+    pub fn new(store: Arc<Store>, vault: Arc<Vault>, folder: PathBuf) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            vault,
+            folder,
+            owners: Mutex::default(),
+            starting: Arc::new(Semaphore::new(STARTING_MAX)),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Takes up what was under way when the service ended.
+    pub async fn resume(self: &Arc<Self>) -> Result<()> {
+        for found in self.store.ask(|store| store.list(None)).await? {
+            self.wake(&found.id);
+        }
+        Ok(())
+    }
+
+    /// Sees to it that somebody looks at the instance.
+    pub fn wake(self: &Arc<Self>, id: &str) {
+        let mut owners = self.owners.lock().expect("no holder panics");
+        if let Some(owner) = owners.get_mut(id) {
+            owner.news = true;
+            owner.woken.notify_one();
+            return;
+        }
+        let woken = Arc::new(Notify::new());
+        owners.insert(id.to_owned(), Owner { woken: woken.clone(), news: true, progress: None });
+        self.tasks.spawn(owner::own(self.clone(), id.to_owned(), woken));
+    }
+
+    /// What a running instance tells of itself.
+    pub fn progress(&self, id: &str) -> Option<Arc<Progress>> {
+        self.owners.lock().expect("no holder panics").get(id)?.progress.clone()
+    }
+
+    /// Ends everything at a commit. Instances stay what they are, and go on with the next start.
+    pub async fn shut_down(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    fn look(&self, id: &str) {
+        if let Some(owner) = self.owners.lock().expect("no holder panics").get_mut(id) {
+            owner.news = false;
+        }
+    }
+
+    /// The owner has nothing to do: it goes, unless somebody has woken it since it looked.
+    fn leave(&self, id: &str) -> bool {
+        let mut owners = self.owners.lock().expect("no holder panics");
+        let goes = owners.get(id).is_none_or(|owner| !owner.news);
+        if goes {
+            owners.remove(id);
+        }
+        goes
+    }
+
+    fn show_progress(&self, id: &str, progress: Option<Arc<Progress>>) {
+        if let Some(owner) = self.owners.lock().expect("no holder panics").get_mut(id) {
+            owner.progress = progress;
+        }
+    }
+
+    async fn learn(&self, id: &str, fact: Fact, why: Option<&Error>) -> Result<Decision> {
+        let (id, why) = (id.to_owned(), why.map(problem));
+        let moved =
+            self.store.ask(move |store| store.decide(&id, Event::Fact(fact), SERVICE, why, None)).await?;
+        let (instance, status) = (moved.instance.id.as_str(), moved.instance.state.status);
+        tracing::info!(instance, fact = fact.name(), %status, "learned");
+        Ok(moved.decision)
+    }
+
+    /// Everything decided that a run needs.
+    pub(crate) fn plan(&self, found: &Found) -> Result<SyncPlan> {
+        let end = |side: &str, url: &str, sealed: &Option<Vec<u8>>| -> Result<EndpointUrl> {
+            let whose = password_place(&found.id, side);
+            let password = sealed.as_ref().map(|sealed| self.vault.unseal(&whose, sealed)).transpose()?;
+            Ok(EndpointUrl {
+                url: url.to_owned(),
+                password: password.map(Secret::new),
+                password_in_url: false,
+            })
+        };
+        let spec = &found.spec;
+        SyncRequest {
+            source: end("source", &spec.source.url, &found.source_password)?,
+            target: end("target", &spec.target.url, &found.target_password)?,
+            objects: Objects {
+                include: spec.objects.include.clone(),
+                exclude: spec.objects.exclude.clone(),
+                rename: spec.objects.rename.clone(),
+            },
+            name: Some(found.id.clone()),
+            data_dir: Some(self.folder.join(&found.id)),
+            lanes: spec.tuning.lanes,
+            copy_workers: spec.tuning.copy_workers,
+            log_bytes_max: spec.tuning.log_bytes_max,
+            retry_window: spec.tuning.retry_seconds.map(Duration::from_secs),
+            until_caught_up: spec.full_only,
+            server_id: spec.tuning.server_id,
+        }
+        .resolve(&Surroundings::default())
+    }
+}
+
+/// What a sealed password belongs to.
+pub(crate) fn password_place(id: &str, side: &str) -> String {
+    format!("{id}/{side}")
+}
+
+/// An error as it is stored and answered.
+pub(crate) fn problem(error: &Error) -> Problem {
+    let code = error.code();
+    Problem {
+        kind: format!("docs/errors/{}.md", code.as_str()),
+        title: code.title().to_owned(),
+        status: crate::http::status_of(code),
+        detail: error.message().to_owned(),
+        code: code.as_str().to_owned(),
+        remedy: error.remedy().to_owned(),
+        allowed: Vec::new(),
+    }
+}
+
+/// What an instance's status asks of its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Duty {
+    Nothing,
+    Precheck,
+    Run,
+    /// Nothing of it is to run any more.
+    End,
+}
+
+impl Duty {
+    fn of(status: Status) -> Self {
+        match status {
+            Status::Prechecking => Self::Precheck,
+            Status::Initializing | Status::Collecting | Status::Synchronizing | Status::Retrying => Self::Run,
+            Status::Pausing | Status::Terminating | Status::Releasing => Self::End,
+            Status::NotConfigured
+            | Status::NotStarted
+            | Status::PrecheckFailed
+            | Status::PrecheckPassed
+            | Status::Paused
+            | Status::Failed
+            | Status::Completed
+            | Status::Released => Self::Nothing,
+        }
+    }
+}

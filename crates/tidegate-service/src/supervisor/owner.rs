@@ -1,0 +1,215 @@
+//! The owner of one instance: looks what its status asks for, and does it, until it asks for nothing.
+
+use super::{Duty, Supervisor};
+use crate::lifecycle::Fact;
+use crate::precheck;
+use crate::store::Found;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_api::{PrecheckResult, Status};
+use tidegate_engine::link::Outcome;
+use tidegate_engine::progress::{Progress, Step};
+use tidegate_model::{Code, Error, Result, Retry};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// A link that is to stop ends at its next commit. If that takes longer than this, its connections are cut: what was not
+/// committed is not there.
+const STOP_WITHIN: Duration = Duration::from_secs(7);
+/// So long is tried to keep an earlier run of a terminated link from writing.
+const FENCE_WITHIN: Duration = Duration::from_secs(2);
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The store may be locked by a backup for a moment.
+const STORE_AGAIN: Duration = Duration::from_secs(1);
+
+pub(super) async fn own(supervisor: Arc<Supervisor>, id: String, woken: Arc<Notify>) {
+    let mut owner = Owner { supervisor, id, woken, trouble: None };
+    while !owner.supervisor.stop.is_cancelled() {
+        match owner.turn().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(instance = owner.id, %error, "an instance cannot be looked after");
+                tokio::time::sleep(STORE_AGAIN).await;
+            }
+        }
+    }
+}
+
+struct Owner {
+    supervisor: Arc<Supervisor>,
+    id: String,
+    woken: Arc<Notify>,
+    /// Since when it has been retrying, and the next wait.
+    trouble: Option<(Instant, Duration)>,
+}
+
+impl Owner {
+    /// One look and what follows from it; `false` when there is nothing more to do.
+    async fn turn(&mut self) -> Result<bool> {
+        self.supervisor.look(&self.id);
+        let found = self.find().await?;
+        match Duty::of(found.state.status) {
+            Duty::Nothing => return Ok(!self.supervisor.leave(&self.id)),
+            Duty::Precheck => self.precheck(&found).await?,
+            Duty::Run => self.run(&found).await?,
+            Duty::End => self.end(&found).await?,
+        }
+        Ok(true)
+    }
+
+    async fn find(&self) -> Result<Found> {
+        let id = self.id.clone();
+        self.supervisor.store.ask(move |store| store.find(&id)).await
+    }
+
+    async fn precheck(&self, found: &Found) -> Result<()> {
+        let stop = &self.supervisor.stop;
+        let items = tokio::select! {
+            items = precheck::run(self.supervisor.plan(found)) => items,
+            () = stop.cancelled() => return Ok(()),
+        };
+        let (id, stored) = (self.id.clone(), items.clone());
+        self.supervisor.store.ask(move |store| store.store_precheck(&id, &stored)).await?;
+        let blocks = |result| matches!(result, PrecheckResult::Failed | PrecheckResult::Unknown);
+        let failed: Vec<_> = items.iter().filter(|item| blocks(item.result)).collect();
+        let Some(first) = failed.first() else {
+            return self.supervisor.learn(&self.id, Fact::PrecheckPassed, None).await.map(|_| ());
+        };
+        let detail = first.detail.clone().unwrap_or_default();
+        let what =
+            format!("{} of {} items failed, first {}: {detail}", failed.len(), items.len(), first.title);
+        let mut error = Error::new(Code::PrecheckFailed, what);
+        if let Some(remedy) = &first.remedy {
+            error = error.with_remedy(remedy);
+        }
+        self.supervisor.learn(&self.id, Fact::PrecheckFailed, Some(&error)).await.map(|_| ())
+    }
+
+    /// Runs the link until it ends or its status asks for something else.
+    async fn run(&mut self, found: &Found) -> Result<()> {
+        let plan = match self.supervisor.plan(found) {
+            Ok(plan) => plan,
+            Err(error) => {
+                return self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ());
+            }
+        };
+        let starting = self.supervisor.starting.clone().acquire_owned().await;
+        let progress = Arc::new(Progress::new());
+        let stop = self.supervisor.stop.child_token();
+        self.supervisor.show_progress(&self.id, Some(progress.clone()));
+        let running = tokio::spawn(plan.run(progress.clone(), stop.clone()));
+        let ended = self.follow(running, progress.step(), stop, starting.ok()).await;
+        self.supervisor.show_progress(&self.id, None);
+        if self.supervisor.stop.is_cancelled() || !self.find().await?.state.is_running() {
+            return Ok(());
+        }
+        match ended {
+            Ok(Outcome::CaughtUp) => self.supervisor.learn(&self.id, Fact::Finished, None).await.map(|_| ()),
+            Ok(Outcome::Stopped) => Ok(()),
+            Err(error) if error.retry() == Retry::Auto => self.wait(found, error).await,
+            Err(error) => {
+                tracing::info!(instance = self.id, %error, "it has failed");
+                self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ())
+            }
+        }
+    }
+
+    /// Tells what the link reaches, and stops it when its status says so.
+    async fn follow(
+        &mut self,
+        mut running: JoinHandle<Result<Outcome>>,
+        mut steps: watch::Receiver<Step>,
+        stop: tokio_util::sync::CancellationToken,
+        mut starting: Option<tokio::sync::OwnedSemaphorePermit>,
+    ) -> Result<Outcome> {
+        let panicked = || Error::new(Code::Internal, "the link's task panicked");
+        let mut deadline = None;
+        loop {
+            let late = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                ended = &mut running => return ended.unwrap_or_else(|_| Err(panicked())),
+                () = self.woken.notified() => {
+                    if deadline.is_none() && !self.find().await?.state.is_running() {
+                        stop.cancel();
+                        deadline = Some(Instant::now() + STOP_WITHIN);
+                    }
+                }
+                Ok(()) = steps.changed() => {
+                    let step = *steps.borrow_and_update();
+                    if step > Step::Preparing {
+                        drop(starting.take());
+                        self.trouble = None;
+                    }
+                    self.reached(step).await?;
+                }
+                () = late => {
+                    running.abort();
+                    tracing::info!(instance = self.id, "its connections were cut: it did not stop in time");
+                    return Ok(Outcome::Stopped);
+                }
+            }
+        }
+    }
+
+    async fn reached(&self, step: Step) -> Result<()> {
+        match step {
+            Step::Preparing => {}
+            Step::Copying => {
+                self.supervisor.learn(&self.id, Fact::Recovered, None).await?;
+            }
+            Step::CatchingUp | Step::Streaming => {
+                self.supervisor.learn(&self.id, Fact::Recovered, None).await?;
+                self.supervisor.learn(&self.id, Fact::Initialized, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits before the next try, or gives up when the window is over.
+    async fn wait(&mut self, found: &Found, error: Error) -> Result<()> {
+        let window =
+            found.spec.tuning.retry_seconds.map_or(crate::sync::RETRY_WINDOW_DEFAULT, Duration::from_secs);
+        let (since, wait) = self.trouble.unwrap_or((Instant::now(), FIRST_WAIT));
+        if since.elapsed() + wait > window {
+            let what = format!("{}; gave up after {} s of trying", error.message(), window.as_secs());
+            let given_up = Error::new(error.code(), what).with_remedy(error.remedy().to_owned());
+            return self.supervisor.learn(&self.id, Fact::Broke, Some(&given_up)).await.map(|_| ());
+        }
+        self.trouble = Some((since, (wait * 2).min(LONGEST_WAIT)));
+        self.supervisor.learn(&self.id, Fact::Trouble, Some(&error)).await?;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.woken.notified() => {}
+            () = self.supervisor.stop.cancelled() => {}
+        }
+        Ok(())
+    }
+
+    /// Nothing of this process runs for the instance here; what an earlier one may have left is kept from writing.
+    async fn end(&self, found: &Found) -> Result<()> {
+        if found.state.status == Status::Terminating {
+            let fenced =
+                tokio::time::timeout(FENCE_WITHIN, async { self.supervisor.plan(found)?.fence().await });
+            if let Ok(Err(error)) = fenced.await {
+                tracing::info!(instance = self.id, %error, "the target cannot be asked; nothing of ours runs");
+            }
+        }
+        if found.state.status == Status::Releasing {
+            let folder = self.supervisor.folder.join(&self.id);
+            match std::fs::remove_dir_all(&folder) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => tracing::warn!(folder = %folder.display(), %error, "the folder stays"),
+            }
+        }
+        self.supervisor.learn(&self.id, Fact::Stopped, None).await.map(|_| ())
+    }
+}

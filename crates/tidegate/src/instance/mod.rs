@@ -1,0 +1,327 @@
+//! `tidegate instance …`: what a person asks of a service.
+
+mod table;
+
+use crate::args::{EndArgs, ObjectArgs};
+use crate::failure::EXIT_LATE;
+use crate::figures;
+use crate::quantity::{parse_bytes, parse_duration};
+use crate::remote::{RemoteArgs, call};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_api::{
+    Client, Command, CommandAnswer, CommandRequest, CreateInstance, EndpointSpec, Instance, Kind, Objects,
+    Status, Tuning,
+};
+use tidegate_service::endpoint::EndpointUrl;
+use tidegate_service::{Code, Error, Result};
+use tokio::time::Instant;
+
+/// How often `wait` looks.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+#[derive(Subcommand)]
+pub(crate) enum InstanceCommand {
+    /// Make an instance; it does nothing before it is started.
+    Create(Box<CreateArgs>),
+    /// List all instances.
+    List {
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+    /// Show one instance: its status, what it does, what it allows, its precheck.
+    Show(OneArgs),
+    /// What happened to an instance, when, and who asked for it.
+    History(OneArgs),
+    /// Look at everything that would stop it, and start nothing.
+    Precheck(OneArgs),
+    /// Start it; the precheck comes first.
+    Start(OneArgs),
+    /// Stop writing at a commit; 'resume' goes on there.
+    Pause(OneArgs),
+    /// Go on after a pause or a failure.
+    Resume(OneArgs),
+    /// End it for ever. It stops writing, keeps its history, and can never be started again.
+    Terminate(SureArgs),
+    /// Remove it from the service. Only its history is left.
+    Release(SureArgs),
+    /// What to remove so that nothing of ours can reach the databases any more.
+    Cleanup {
+        #[command(flatten)]
+        one: OneArgs,
+        /// Carry out in the databases what the accounts may. Drops accounts: see the list first.
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Wait until it is so.
+    Wait(WaitArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct OneArgs {
+    /// The instance's name or id.
+    name: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct SureArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    /// Say what would happen, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct WaitArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    /// A status, as Paused, or 'caught-up': running, and everything captured is applied.
+    #[arg(long = "for", value_name = "WHAT", value_parser = parse_goal)]
+    goal: Goal,
+    /// How long at most.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "60s")]
+    timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    Status(Status),
+    CaughtUp,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum KindArg {
+    Sync,
+    Migration,
+    Tracking,
+}
+
+#[derive(Args)]
+pub(crate) struct CreateArgs {
+    /// What it is called.
+    name: String,
+    #[arg(long, value_enum, default_value = "sync")]
+    kind: KindArg,
+    /// End after the copy (of a migration).
+    #[arg(long)]
+    full_only: bool,
+    #[command(flatten)]
+    ends: EndArgs,
+    #[command(flatten)]
+    objects: ObjectArgs,
+    /// Connections that write changes at the same time, 1 to 8 [default: 2].
+    #[arg(long, value_name = "N", help_heading = "Link")]
+    lanes: Option<u16>,
+    /// Chunks of the copy that are loaded at the same time, 1 to 64 [default: 2].
+    #[arg(long, value_name = "N", help_heading = "Link")]
+    copy_workers: Option<u16>,
+    /// Room for changes that are captured and not yet applied [default: 16GiB].
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, help_heading = "Link")]
+    log_limit: Option<u64>,
+    /// How long what may pass by itself is tried again [default: 12h].
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "Link")]
+    retry_for: Option<Duration>,
+    /// The id under which the source's log is read.
+    #[arg(long, value_name = "ID", help_heading = "Link")]
+    server_id: Option<u32>,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+fn parse_goal(text: &str) -> Result<Goal, String> {
+    if text == "caught-up" {
+        return Ok(Goal::CaughtUp);
+    }
+    let known = Status::ALL.into_iter().find(|status| status.name().eq_ignore_ascii_case(text));
+    known.map(Goal::Status).ok_or_else(|| {
+        let names = Status::ALL.map(Status::name).join(", ");
+        format!("write caught-up, or one of {names}")
+    })
+}
+
+impl InstanceCommand {
+    fn remote(&self) -> &RemoteArgs {
+        match self {
+            Self::Create(args) => &args.remote,
+            Self::List { remote } => remote,
+            Self::Show(one)
+            | Self::History(one)
+            | Self::Precheck(one)
+            | Self::Start(one)
+            | Self::Pause(one)
+            | Self::Resume(one)
+            | Self::Cleanup { one, .. } => &one.remote,
+            Self::Terminate(sure) | Self::Release(sure) => &sure.one.remote,
+            Self::Wait(args) => &args.one.remote,
+        }
+    }
+
+    pub(crate) fn json(&self) -> bool {
+        self.remote().json
+    }
+}
+
+pub(crate) async fn run(command: InstanceCommand) -> Result<ExitCode> {
+    let client = Arc::new(command.remote().client()?);
+    let json = command.json();
+    match command {
+        InstanceCommand::Create(args) => {
+            let request = args.request()?;
+            let made = call(move || client.create(&request)).await?;
+            let text =
+                format!("{} is made ({}): tidegate instance start {}\n", made.name, made.id, made.name);
+            say(json, &made, &text);
+        }
+        InstanceCommand::List { .. } => {
+            let list = call(move || client.list(None)).await?;
+            say(json, &list, &table::list(&list));
+        }
+        InstanceCommand::Show(one) => {
+            let (name, again) = (one.name.clone(), client.clone());
+            let shown = call(move || client.show(&one.name)).await?;
+            let items = call(move || again.precheck_items(&name)).await?;
+            say(json, &shown, &table::one(&shown, &items));
+        }
+        InstanceCommand::History(one) => {
+            let lines = call(move || client.history(&one.name)).await?;
+            say(json, &lines, &table::history(&lines));
+        }
+        InstanceCommand::Precheck(one) => ask(client, one, Command::Precheck, json).await?,
+        InstanceCommand::Start(one) => ask(client, one, Command::Start, json).await?,
+        InstanceCommand::Pause(one) => ask(client, one, Command::Pause, json).await?,
+        InstanceCommand::Resume(one) => ask(client, one, Command::Resume, json).await?,
+        InstanceCommand::Terminate(sure) => ask_surely(client, sure, Command::Terminate, json).await?,
+        InstanceCommand::Release(sure) => ask_surely(client, sure, Command::Release, json).await?,
+        InstanceCommand::Cleanup { one, apply } => {
+            let cleanup = call(move || client.cleanup(&one.name, apply)).await?;
+            say(json, &cleanup, &table::cleanup(&cleanup));
+        }
+        InstanceCommand::Wait(args) => return wait(client, args, json).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(json: bool, value: &impl Serialize, text: &str) {
+    if json {
+        let line = serde_json::to_string(value).expect("our own types can be written");
+        figures::print(&format!("{line}\n"));
+    } else {
+        figures::print(text);
+    }
+}
+
+async fn ask(client: Arc<Client>, one: OneArgs, command: Command, json: bool) -> Result<()> {
+    let name = one.name.clone();
+    let answer = call(move || client.command(&one.name, command, &CommandRequest::default())).await?;
+    let text = match &answer {
+        CommandAnswer::Accepted { status, .. } => {
+            format!("{name}: {command} accepted, now {}\n", status.title())
+        }
+        CommandAnswer::Already { status, .. } => format!("{name} is {} already\n", status.title()),
+    };
+    say(json, &answer, &text);
+    Ok(())
+}
+
+/// What cannot be taken back can be looked at first.
+async fn ask_surely(client: Arc<Client>, sure: SureArgs, command: Command, json: bool) -> Result<()> {
+    if !sure.dry_run {
+        return ask(client, sure.one, command, json).await;
+    }
+    let shown = call(move || client.show(&sure.one.name)).await?;
+    let what = match (shown.commands.contains(&command), command) {
+        (false, _) => format!("{command} would be refused: {} is {}", shown.name, shown.title),
+        (true, Command::Terminate) => format!(
+            "{} would stop writing within 10 seconds and be completed for ever. {} keeps all rows that are there. It \
+             could never be started again",
+            shown.name, shown.target.url
+        ),
+        (true, _) => format!(
+            "{} would be removed, with its change log. Its history would stay; nothing in the databases would change",
+            shown.name
+        ),
+    };
+    say(json, &serde_json::json!({ "dry_run": what }), &format!("{what}\n"));
+    Ok(())
+}
+
+async fn wait(client: Arc<Client>, args: WaitArgs, json: bool) -> Result<ExitCode> {
+    let began = Instant::now();
+    loop {
+        let (asker, name) = (client.clone(), args.one.name.clone());
+        let shown = call(move || asker.show(&name)).await?;
+        if reached(&shown, args.goal) {
+            say(json, &shown, &format!("{} is {}\n", shown.name, shown.title));
+            return Ok(ExitCode::SUCCESS);
+        }
+        if never(&shown, args.goal) {
+            let why = shown.why.map(|why| format!(": {}", why.detail)).unwrap_or_default();
+            let what = format!("{} is {}{why}", shown.name, shown.title);
+            return Err(Error::new(Code::NotAllowed, what).with_remedy("see tidegate instance show"));
+        }
+        if began.elapsed() >= args.timeout {
+            say(json, &shown, &format!("{} is {} still\n", shown.name, shown.title));
+            return Ok(ExitCode::from(EXIT_LATE));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn reached(shown: &Instance, goal: Goal) -> bool {
+    match goal {
+        Goal::Status(status) => shown.status == status,
+        Goal::CaughtUp => {
+            let is_level =
+                |one: &tidegate_api::Progress| one.step == "streaming" && one.seq_applied >= one.seq_captured;
+            shown.status == Status::Synchronizing && shown.progress.as_ref().is_some_and(is_level)
+        }
+    }
+}
+
+/// Nothing leads there any more without a person.
+fn never(shown: &Instance, goal: Goal) -> bool {
+    let at_rest = matches!(
+        shown.status,
+        Status::PrecheckFailed | Status::Failed | Status::Completed | Status::Released
+    );
+    at_rest && goal != Goal::Status(Status::Released)
+}
+
+impl CreateArgs {
+    fn request(&self) -> Result<CreateInstance> {
+        let (source, target) = self.ends.given()?;
+        let end = |given: EndpointUrl| EndpointSpec {
+            url: given.url,
+            password: given.password.map(|password| password.reveal().to_owned()),
+        };
+        Ok(CreateInstance {
+            name: self.name.clone(),
+            kind: match self.kind {
+                KindArg::Sync => Kind::Sync,
+                KindArg::Migration => Kind::Migration,
+                KindArg::Tracking => Kind::Tracking,
+            },
+            source: end(source),
+            target: end(target),
+            objects: Objects {
+                include: self.objects.include.clone(),
+                exclude: self.objects.exclude.clone(),
+                rename: self.objects.rename.clone(),
+            },
+            full_only: self.full_only,
+            tuning: Tuning {
+                lanes: self.lanes,
+                copy_workers: self.copy_workers,
+                log_bytes_max: self.log_limit,
+                retry_seconds: self.retry_for.map(|time| time.as_secs()),
+                server_id: self.server_id,
+            },
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! Tables for people.
+
+use crate::figures::{count, grouped, one_line};
+use tidegate_api::{Cleanup, Instance, InstanceList, PrecheckItem, Transition};
+
+/// Lines of columns, each as wide as its widest cell.
+fn columns(rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (at, cell) in row.iter().enumerate() {
+            let width = cell.chars().count();
+            match widths.get_mut(at) {
+                Some(widest) => *widest = (*widest).max(width),
+                None => widths.push(width),
+            }
+        }
+    }
+    let mut out = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        out.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn row(cells: &[&str]) -> Vec<String> {
+    cells.iter().map(|cell| one_line(cell)).collect()
+}
+
+pub(super) fn list(list: &InstanceList) -> String {
+    if list.instances.is_empty() {
+        return "there are no instances: tidegate instance create\n".to_owned();
+    }
+    let mut rows = vec![row(&["NAME", "KIND", "STATUS", "SOURCE", "TARGET", "ROWS COPIED", "ROWS APPLIED"])];
+    for one in &list.instances {
+        let (copied, applied) = one.progress.as_ref().map_or((String::new(), String::new()), |progress| {
+            (grouped(progress.rows_copied), grouped(progress.rows_applied))
+        });
+        let kind = format!("{:?}", one.kind).to_lowercase();
+        rows.push(row(&[&one.name, &kind, &one.title, &one.source.url, &one.target.url, &copied, &applied]));
+    }
+    columns(&rows)
+}
+
+pub(super) fn one(shown: &Instance, items: &[PrecheckItem]) -> String {
+    let commands: Vec<&str> = shown.commands.iter().map(|command| command.name()).collect();
+    let mut rows = vec![
+        row(&["name", &shown.name]),
+        row(&["id", &shown.id]),
+        row(&["status", &format!("{} since {}", shown.title, shown.changed_at)]),
+        row(&["source", &shown.source.url]),
+        row(&["target", &shown.target.url]),
+        row(&["objects", &objects(shown)]),
+        row(&["allows", &commands.join(", ")]),
+    ];
+    if let Some(why) = &shown.why {
+        rows.push(row(&["why", &format!("{} [{}]", why.detail, why.code)]));
+        rows.push(row(&["fix", &why.remedy]));
+    }
+    if let Some(progress) = &shown.progress {
+        let what = format!(
+            "{}: {} copied, {} applied",
+            progress.step.replace('_', " "),
+            count(progress.rows_copied, "row"),
+            count(progress.rows_applied, "row")
+        );
+        rows.push(row(&["doing", &what]));
+        rows.push(row(&["position", &progress.position]));
+    }
+    let mut out = columns(&rows);
+    if !items.is_empty() {
+        out.push_str("\nprecheck\n");
+        let lines = items.iter().map(|item| {
+            row(&[
+                &format!("{:?}", item.result),
+                &item.code,
+                &item.title,
+                item.detail.as_deref().unwrap_or_default(),
+                &item.remedy.as_ref().map(|remedy| format!("fix: {remedy}")).unwrap_or_default(),
+            ])
+        });
+        out.push_str(&columns(&lines.collect::<Vec<_>>()));
+    }
+    out
+}
+
+fn objects(shown: &Instance) -> String {
+    let objects = &shown.objects;
+    let mut parts =
+        vec![if objects.include.is_empty() { "all".to_owned() } else { objects.include.join(", ") }];
+    if !objects.exclude.is_empty() {
+        parts.push(format!("without {}", objects.exclude.join(", ")));
+    }
+    if !objects.rename.is_empty() {
+        parts.push(format!("renamed {}", objects.rename.join(", ")));
+    }
+    parts.join("; ")
+}
+
+pub(super) fn history(lines: &[Transition]) -> String {
+    let mut rows = vec![row(&["AT", "BY", "EVENT", "FROM", "TO", "WHY"])];
+    for line in lines {
+        let why = line.why.as_deref().unwrap_or_default();
+        rows.push(row(&[&line.at, &line.by, &line.event, line.from.name(), line.to.name(), why]));
+    }
+    columns(&rows)
+}
+
+pub(super) fn cleanup(cleanup: &Cleanup) -> String {
+    let mut out = String::new();
+    for step in &cleanup.steps {
+        let state = match (step.done, &step.failed) {
+            (Some(true), _) => " (done)".to_owned(),
+            (_, Some(why)) => format!(" (not done: {})", one_line(why)),
+            _ => String::new(),
+        };
+        out.push_str(&format!("{}: {}{state}\n", step.side, one_line(&step.what)));
+        for statement in &step.statements {
+            out.push_str(&format!("    {statement};\n"));
+        }
+    }
+    out
+}

@@ -1,0 +1,188 @@
+//! The service, driven as a person would: through the command line alone, between two real servers.
+
+use crate::program::{CANARY, Ended, Scratch, assert_no_canary, tidegate};
+use crate::servers::{PASSWORD, Pair, ask_until, make, sql};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use tidegate_sandbox::Flavour;
+
+/// A running service, and somebody who is logged in.
+struct Service {
+    home: Scratch,
+    child: Child,
+    address: String,
+    password: String,
+}
+
+impl Service {
+    fn start(name: &str) -> Self {
+        let home = Scratch::new(name);
+        let (child, address, password) = serve(&home);
+        let service = Self { home, child, address, password: password.expect("a first password") };
+        service.log_in();
+        service
+    }
+
+    fn log_in(&self) {
+        let mut command = tidegate(&self.home);
+        command.args(["login", "--server", &self.address]).env("TIDEGATE_PASSWORD", &self.password);
+        let ended = Ended::of(command.output().expect("an end"));
+        assert_eq!(ended.code, Some(0), "{ended}");
+        assert!(ended.out.contains("as admin (admin)"), "{ended}");
+    }
+
+    /// Ends it as a crash would, and starts it again.
+    fn crash(&mut self) {
+        self.child.kill().expect("a kill");
+        self.child.wait().expect("an end");
+        let (child, address, password) = serve(&self.home);
+        assert_eq!(password, None, "the account is there");
+        (self.child, self.address) = (child, address);
+        self.log_in();
+    }
+
+    fn ask(&self, args: &[&str]) -> Ended {
+        let mut command = tidegate(&self.home);
+        command.arg("instance").args(args);
+        command.env("TIDEGATE_SOURCE_PASSWORD", PASSWORD).env("TIDEGATE_TARGET_PASSWORD", PASSWORD);
+        let ended = Ended::of(command.output().expect("an end"));
+        assert!(!ended.out.contains(CANARY) && !ended.err.contains(CANARY), "{ended}\n{}", ended.out);
+        ended
+    }
+
+    #[track_caller]
+    fn does(&self, args: &[&str]) -> String {
+        let ended = self.ask(args);
+        assert_eq!(ended.code, Some(0), "{args:?}: {ended}\n{}", ended.out);
+        ended.out
+    }
+
+    #[track_caller]
+    fn gets(&self, args: &[&str]) -> Value {
+        let args = [args, &["--json"]].concat();
+        serde_json::from_str(&self.does(&args)).expect("JSON")
+    }
+
+    #[track_caller]
+    fn create(&self, pair: &Pair, name: &str) {
+        let url = |url: String| url.replace("root@", "repl@");
+        let (source, target) = (url(pair.source().url()), url(pair.target().url()));
+        let include = format!("{name}.*");
+        self.does(&["create", name, "--source", &source, "--target", &target, "--include", &include]);
+    }
+
+    /// Both sides hold the same rows.
+    #[track_caller]
+    fn is_level(&self, pair: &Pair, name: &str) {
+        self.does(&["wait", name, "--for", "caught-up"]);
+        let rows = format!("SELECT COUNT(*), SUM(id), SUM(CRC32(v)) FROM {name}.t");
+        let expected = sql(&pair.source(), &rows);
+        ask_until(&pair.target(), &rows, |found| found == expected);
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn serve(home: &Scratch) -> (Child, String, Option<String>) {
+    let mut command = tidegate(home);
+    command.args(["server", "--json", "--listen", "127.0.0.1:0", "--log-level", "trace"]);
+    let log = std::fs::File::options().create(true).append(true).open(home.0.join("server.log"));
+    command.stdout(Stdio::piped()).stderr(log.expect("a log"));
+    let mut child = command.spawn().expect("a server");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    let said: Value = serde_json::from_str(&line).expect("JSON");
+    let password = said["first_password"].as_str().map(str::to_owned);
+    (child, said["listening"].as_str().expect("an address").to_owned(), password)
+}
+
+#[test]
+fn an_instance_lives_on_mysql() {
+    let pair = Pair::start(Flavour::Mysql);
+    a_whole_life(&pair);
+}
+
+#[test]
+fn an_instance_lives_on_mariadb() {
+    let pair = Pair::start(Flavour::Mariadb);
+    a_whole_life(&pair);
+}
+
+fn a_whole_life(pair: &Pair) {
+    let mut service = Service::start("service");
+    service.create(pair, "life");
+    let twice = service.ask(&["create", "life", "--source", "mysql://a@b/", "--target", "mysql://a@c/"]);
+    twice.fault("TG-7002").says("there is an instance named 'life'");
+    a_precheck_that_fails(&service, pair);
+    service.does(&["start", "life"]);
+    service.is_level(pair, "life");
+    assert!(service.does(&["start", "life"]).contains("already"));
+    service.does(&["pause", "life"]);
+    service.does(&["wait", "life", "--for", "paused"]);
+    sql(&pair.source(), "INSERT INTO life.t VALUES (100, 'while paused')");
+    service.crash();
+    assert_eq!(service.gets(&["show", "life"])["status"], "Paused");
+    assert_eq!(sql(&pair.target(), "SELECT COUNT(*) FROM life.t WHERE id = 100"), "0");
+    service.does(&["resume", "life"]);
+    service.is_level(pair, "life");
+    service.crash();
+    sql(&pair.source(), "INSERT INTO life.t VALUES (101, 'after a crash')");
+    service.is_level(pair, "life");
+    an_end(&service, pair);
+    let log = std::fs::read_to_string(service.home.0.join("server.log")).expect("a log");
+    assert!(log.contains("learned") && !log.contains(CANARY), "{log}");
+    assert!(!log.contains(" WARN ") && !log.contains(" ERROR "), "{log}");
+    assert_no_canary(&service.home.0);
+}
+
+fn a_precheck_that_fails(service: &Service, pair: &Pair) {
+    service.does(&["precheck", "life"]);
+    service.ask(&["wait", "life", "--for", "precheckpassed"]).fault("TG-7003").says("Precheck Failed");
+    let shown = service.does(&["show", "life"]);
+    assert!(shown.contains("OBJECTS") && shown.contains("no table of the source fits"), "{shown}");
+    make(&pair.source(), "life");
+    service.does(&["precheck", "life"]);
+    service.does(&["wait", "life", "--for", "precheckpassed"]);
+}
+
+fn an_end(service: &Service, pair: &Pair) {
+    service.ask(&["cleanup", "life", "--apply"]).fault("TG-7003").says("only what is completed");
+    service.ask(&["release", "life"]).fault("TG-7003").says("terminate it first").advises("terminate");
+    assert!(service.does(&["terminate", "life", "--dry-run"]).contains("never be started again"));
+    assert_eq!(service.gets(&["show", "life"])["status"], "Synchronizing");
+    service.does(&["terminate", "life"]);
+    service.does(&["wait", "life", "--for", "completed", "--timeout", "10s"]);
+    let fault = service.ask(&["start", "life"]).fault("TG-7003");
+    fault.says("a terminated instance never starts again").advises("release");
+    let sessions = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl'";
+    for server in [&pair.source(), &pair.target()] {
+        ask_until(server, sessions, |count| count == "0");
+    }
+    let listed = service.does(&["cleanup", "life"]);
+    assert!(listed.contains("DROP DATABASE tidegate") && listed.contains("DROP USER"), "{listed}");
+    assert!(listed.contains("dts, DTS or tidegate") && listed.contains("127.0.0.1"), "{listed}");
+    let done = service.gets(&["cleanup", "life", "--apply"]);
+    let steps = done["steps"].as_array().expect("steps");
+    assert_eq!(steps.iter().filter(|step| step["done"] == true).count(), 3, "{done}");
+    for server in [&pair.source(), &pair.target()] {
+        let left = "SELECT COUNT(*) FROM mysql.user WHERE User = 'repl'; SHOW DATABASES LIKE 'tidegate'";
+        assert_eq!(sql(server, left), "0");
+    }
+    let id = service.gets(&["show", "life"])["id"].as_str().expect("an id").to_owned();
+    service.does(&["release", "life"]);
+    service.does(&["wait", &id, "--for", "released"]);
+    assert_eq!(service.gets(&["list"])["total"], 0);
+    service.ask(&["show", "life"]).fault("TG-7001");
+    let history = service.gets(&["history", &id]);
+    let events: Vec<&str> =
+        history.as_array().expect("lines").iter().filter_map(|line| line["event"].as_str()).collect();
+    assert_eq!(events[..3], ["create", "precheck", "precheck failed"]);
+    assert_eq!(events[events.len() - 4..], ["terminate", "stopped", "release", "stopped"]);
+    assert!(!service.home.0.join(".local/state/tidegate/server/instances").join(&id).exists());
+}
