@@ -4,6 +4,7 @@
 //! server is asked. The plan then runs on the engine.
 
 pub mod cleanup;
+mod crash;
 pub mod endpoint;
 pub mod folder;
 pub mod http;

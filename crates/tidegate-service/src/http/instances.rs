@@ -160,6 +160,7 @@ pub(super) async fn command(
             moved
         })
         .await?;
+    crate::crash::point("decided");
     let found = moved.instance;
     let (status, generation) = (found.state.status, found.generation);
     match moved.decision {

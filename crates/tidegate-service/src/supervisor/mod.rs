@@ -3,6 +3,7 @@
 
 mod owner;
 
+use crate::crash;
 use crate::endpoint::{EndpointUrl, Secret};
 use crate::folder::Surroundings;
 use crate::lifecycle::{Decision, Event, Fact};
@@ -118,6 +119,7 @@ impl Supervisor {
             self.store.ask(move |store| store.decide(&id, Event::Fact(fact), SERVICE, why, None)).await?;
         let (instance, status) = (moved.instance.id.as_str(), moved.instance.state.status);
         tracing::info!(instance, fact = fact.name(), %status, "learned");
+        crash::point("learned");
         Ok(moved.decision)
     }
 

@@ -1,6 +1,7 @@
 //! The owner of one instance: looks what its status asks for, and does it, until it asks for nothing.
 
 use super::{Duty, Supervisor};
+use crate::crash;
 use crate::lifecycle::Fact;
 use crate::precheck;
 use crate::store::Found;
@@ -73,6 +74,7 @@ impl Owner {
         };
         let (id, stored) = (self.id.clone(), items.clone());
         self.supervisor.store.ask(move |store| store.store_precheck(&id, &stored)).await?;
+        crash::point("prechecked");
         let blocks = |result| matches!(result, PrecheckResult::Failed | PrecheckResult::Unknown);
         let failed: Vec<_> = items.iter().filter(|item| blocks(item.result)).collect();
         let Some(first) = failed.first() else {
@@ -100,9 +102,11 @@ impl Owner {
         let progress = Arc::new(Progress::new());
         let stop = self.supervisor.stop.child_token();
         self.supervisor.show_progress(&self.id, Some(progress.clone()));
+        crash::point("link-begins");
         let running = tokio::spawn(plan.run(progress.clone(), stop.clone()));
         let ended = self.follow(running, progress.step(), stop, starting.ok()).await;
         self.supervisor.show_progress(&self.id, None);
+        crash::point("link-ended");
         if self.supervisor.stop.is_cancelled() || !self.find().await?.state.is_running() {
             return Ok(());
         }
@@ -139,6 +143,7 @@ impl Owner {
                 () = self.woken.notified() => {
                     if deadline.is_none() && !self.find().await?.state.is_running() {
                         stop.cancel();
+                        crash::point("stop-asked");
                         deadline = Some(Instant::now() + STOP_WITHIN);
                     }
                 }
@@ -202,6 +207,7 @@ impl Owner {
                 tracing::info!(instance = self.id, %error, "the target cannot be asked; nothing of ours runs");
             }
         }
+        crash::point("fenced");
         if found.state.status == Status::Releasing {
             let folder = self.supervisor.folder.join(&self.id);
             match std::fs::remove_dir_all(&folder) {
@@ -210,6 +216,7 @@ impl Owner {
                 Err(error) => tracing::warn!(folder = %folder.display(), %error, "the folder stays"),
             }
         }
+        crash::point("ended");
         self.supervisor.learn(&self.id, Fact::Stopped, None).await.map(|_| ())
     }
 }

@@ -18,28 +18,38 @@ struct Service {
 impl Service {
     fn start(name: &str) -> Self {
         let home = Scratch::new(name);
-        let (child, address, password) = serve(&home);
+        let (child, address, password) = serve(&home, None);
         let service = Self { home, child, address, password: password.expect("a first password") };
         service.log_in();
         service
     }
 
     fn log_in(&self) {
-        let mut command = tidegate(&self.home);
-        command.args(["login", "--server", &self.address]).env("TIDEGATE_PASSWORD", &self.password);
-        let ended = Ended::of(command.output().expect("an end"));
+        let ended = self.tries_to_log_in();
         assert_eq!(ended.code, Some(0), "{ended}");
         assert!(ended.out.contains("as admin (admin)"), "{ended}");
+    }
+
+    fn tries_to_log_in(&self) -> Ended {
+        let mut command = tidegate(&self.home);
+        command.args(["login", "--server", &self.address]).env("TIDEGATE_PASSWORD", &self.password);
+        Ended::of(command.output().expect("an end"))
     }
 
     /// Ends it as a crash would, and starts it again.
     fn crash(&mut self) {
         self.child.kill().expect("a kill");
+        self.start_again(None);
+    }
+
+    /// Once it has ended; it will end by itself at `point`, if one is given.
+    fn start_again(&mut self, point: Option<&str>) {
         self.child.wait().expect("an end");
-        let (child, address, password) = serve(&self.home);
+        let (child, address, password) = serve(&self.home, point);
         assert_eq!(password, None, "the account is there");
         (self.child, self.address) = (child, address);
-        self.log_in();
+        let said = self.tries_to_log_in();
+        assert!(said.code == Some(0) || point.is_some(), "{said}");
     }
 
     fn ask(&self, args: &[&str]) -> Ended {
@@ -89,8 +99,9 @@ impl Drop for Service {
     }
 }
 
-fn serve(home: &Scratch) -> (Child, String, Option<String>) {
+fn serve(home: &Scratch, crash_at: Option<&str>) -> (Child, String, Option<String>) {
     let mut command = tidegate(home);
+    command.envs(crash_at.map(|point| ("TIDEGATE_CRASH_AT", point)));
     command.args(["server", "--json", "--listen", "127.0.0.1:0", "--log-level", "trace"]);
     let log = std::fs::File::options().create(true).append(true).open(home.0.join("server.log"));
     command.stdout(Stdio::piped()).stderr(log.expect("a log"));
@@ -185,4 +196,60 @@ fn an_end(service: &Service, pair: &Pair) {
     assert_eq!(events[..3], ["create", "precheck", "precheck failed"]);
     assert_eq!(events[events.len() - 4..], ["terminate", "stopped", "release", "stopped"]);
     assert!(!service.home.0.join(".local/state/tidegate/server/instances").join(&id).exists());
+}
+
+/// Wherever the service is killed: after the next start the instance gets to where the command leads.
+#[test]
+fn a_crash_at_every_point_leads_to_the_right_end() {
+    let pair = Pair::start(Flavour::Mysql);
+    let mut service = Service::start("points");
+    for (command, points) in [
+        ("start", &["decided", "prechecked", "learned", "link-begins"][..]),
+        ("pause", &["decided", "stop-asked", "link-ended", "ended", "learned"]),
+        ("terminate", &["decided", "stop-asked", "link-ended", "fenced", "ended", "learned"]),
+        ("release", &["decided", "ended", "learned"]),
+    ] {
+        for point in points {
+            let name = format!("{command}-{point}").replace('-', "_");
+            make(&pair.source(), &name);
+            service.create(&pair, &name);
+            let id = service.gets(&["show", &name])["id"].as_str().expect("an id").to_owned();
+            if matches!(command, "pause" | "terminate") {
+                service.does(&["start", &name]);
+                service.does(&["wait", &name, "--for", "caught-up"]);
+            }
+            crashes(&mut service, &id, command, point);
+            let goal = match command {
+                "start" => "caught-up",
+                "pause" => "paused",
+                "terminate" => "completed",
+                _ => "released",
+            };
+            service.does(&["wait", &id, "--for", goal, "--timeout", "30s"]);
+            retire(&service, &name, command);
+        }
+    }
+}
+
+/// Asks for something, and the service ends on the way. It may not live to answer.
+fn crashes(service: &mut Service, id: &str, command: &str, point: &str) {
+    service.child.kill().expect("a kill");
+    // Running instances go on at once, which may be at the point already.
+    service.start_again(Some(point));
+    let ended = service.ask(&[command, id, "--server", &service.address]);
+    let is_away = ended.err.contains("TG-7011") || ended.err.contains("TG-7004");
+    assert!(ended.code == Some(0) || is_away, "{command} {point}: {ended}");
+    service.start_again(None);
+    // Who got no answer asks again; what was done already stays so.
+    service.does(&[command, id]);
+}
+
+/// So that the next case's service has nothing to do but that case.
+fn retire(service: &Service, name: &str, command: &str) {
+    match command {
+        "start" => service.does(&["terminate", name]),
+        "pause" => service.does(&["terminate", name]),
+        _ => return,
+    };
+    service.does(&["wait", name, "--for", "completed"]);
 }

@@ -1,0 +1,4 @@
+//! The service's store and edges as a whole, without a database server.
+
+mod concurrent;
+mod routes;
