@@ -2,7 +2,7 @@
 
 use crate::{
     Cleanup, Command, CommandAnswer, CommandRequest, CreateInstance, Instance, InstanceList, LoggedIn, Login,
-    PrecheckItem, Problem, Status, Transition,
+    NewName, NewPasswords, PrecheckItem, Problem, Status, Transition,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,6 +40,25 @@ impl Client {
 
     pub fn create(&self, instance: &CreateInstance) -> Result<Instance, Refusal> {
         self.ask(Method::POST, "instances", Some(instance))
+    }
+
+    /// Another configuration for an instance that was not started.
+    pub fn configure(&self, id: &str, instance: &CreateInstance) -> Result<Instance, Refusal> {
+        self.ask(Method::PUT, &format!("instances/{}", escaped(id)), Some(instance))
+    }
+
+    pub fn duplicate(&self, id: &str, name: &str) -> Result<Instance, Refusal> {
+        let name = NewName { name: name.to_owned() };
+        self.ask(Method::POST, &format!("instances/{}/duplicate", escaped(id)), Some(&name))
+    }
+
+    pub fn rename(&self, id: &str, name: &str) -> Result<Instance, Refusal> {
+        let name = NewName { name: name.to_owned() };
+        self.ask(Method::POST, &format!("instances/{}/rename", escaped(id)), Some(&name))
+    }
+
+    pub fn passwords(&self, id: &str, passwords: &NewPasswords) -> Result<Instance, Refusal> {
+        self.ask(Method::POST, &format!("instances/{}/passwords", escaped(id)), Some(passwords))
     }
 
     pub fn list(&self, status: Option<Status>) -> Result<InstanceList, Refusal> {

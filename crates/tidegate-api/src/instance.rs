@@ -164,6 +164,21 @@ pub struct LoggedIn {
     pub expires_at: String,
 }
 
+/// What it is to be called.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewName {
+    pub name: String,
+}
+
+/// Other passwords of the accounts; what is left out stays.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewPasswords {
+    pub source: Option<String>,
+    pub target: Option<String>,
+}
+
 /// A command's body; empty is `{}`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -9,7 +9,7 @@ mod status;
 pub use client::{Client, Refusal};
 pub use instance::{
     Cleanup, CleanupStep, CommandAnswer, CommandRequest, CreateInstance, EndpointSpec, Instance,
-    InstanceList, Kind, LoggedIn, Login, Objects, PrecheckItem, PrecheckResult, Problem, Progress,
-    TableState, Transition, Tuning,
+    InstanceList, Kind, LoggedIn, Login, NewName, NewPasswords, Objects, PrecheckItem, PrecheckResult,
+    Problem, Progress, TableState, Transition, Tuning,
 };
 pub use status::{Command, Status};

@@ -4,21 +4,18 @@ use super::auth::Caller;
 use super::{Failure, Service};
 use crate::cleanup;
 use crate::lifecycle::{Decision, Event, allowed};
-use crate::secrets;
-use crate::store::{Found, NewInstance, Role};
-use crate::supervisor::password_place;
+use crate::store::{Found, Role};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use serde::Deserialize;
 use std::sync::atomic::Ordering;
 use tidegate_api::{
-    Cleanup, Command, CommandAnswer, CommandRequest, CreateInstance, EndpointSpec, Instance, InstanceList,
-    Kind, PrecheckItem, Status, TableState, Transition,
+    Cleanup, Command, CommandAnswer, CommandRequest, Instance, InstanceList, PrecheckItem, Status,
+    TableState, Transition,
 };
 use tidegate_engine::progress::{Progress, Step};
-use tidegate_model::{Code, Error, InstanceName, Result};
+use tidegate_model::{Code, Error, Result};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,66 +39,6 @@ pub(super) async fn list(
     let found = service.store.ask(move |store| store.list(status)).await?;
     let instances: Vec<Instance> = found.into_iter().map(|found| shown(&service, found)).collect();
     Ok(Json(InstanceList { total: instances.len() as u64, instances }))
-}
-
-pub(super) async fn create(
-    State(service): State<Service>,
-    caller: Caller,
-    body: Result<Json<CreateInstance>, JsonRejection>,
-) -> Result<(StatusCode, Json<Instance>), Failure> {
-    let by = caller.need(Role::Operator)?.to_owned();
-    let Json(mut spec) = body?;
-    if spec.kind == Kind::Tracking {
-        return Err(Error::new(Code::NotYet, "kind: change tracking is not there yet").into());
-    }
-    if spec.full_only && spec.kind != Kind::Migration {
-        let what = "full_only: only a migration ends after its copy";
-        return Err(Error::new(Code::BadRequest, what).into());
-    }
-    InstanceName::parse(&spec.name).map_err(|why| Error::new(Code::BadRequest, format!("name: {why}")))?;
-    let id = new_id()?;
-    let seal = |side: &str, end: &mut EndpointSpec| -> Result<Option<Vec<u8>>> {
-        let password = end.password.take().filter(|password| !password.is_empty());
-        password.map(|text| service.vault.seal(&password_place(&id, side), &text)).transpose()
-    };
-    let source_password = seal("source", &mut spec.source)?;
-    let target_password = seal("target", &mut spec.target)?;
-    let new = NewInstance { id, spec, source_password, target_password };
-    // What is wrong with it is said now, before it is stored.
-    service.supervisor.plan(&draft(&new))?;
-    let made = service
-        .store
-        .ask(move |store| {
-            let made = store.create(&new, &by);
-            let outcome = if made.is_ok() { "accepted" } else { "refused" };
-            store.audit(&by, "create", &new.spec.name, outcome)?;
-            made
-        })
-        .await?;
-    Ok((StatusCode::CREATED, Json(shown(&service, made))))
-}
-
-/// The instance as it would be found.
-fn draft(new: &NewInstance) -> Found {
-    Found {
-        id: new.id.clone(),
-        spec: new.spec.clone(),
-        state: crate::lifecycle::State::NEW,
-        generation: 0,
-        source_password: new.source_password.clone(),
-        target_password: new.target_password.clone(),
-        why: None,
-        precheck: None,
-        created_at: String::new(),
-        changed_at: String::new(),
-    }
-}
-
-/// `tg` and 13 characters: names of folders, of rows in the target, and of sessions.
-fn new_id() -> Result<String> {
-    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let bytes = secrets::random::<13>()?;
-    Ok("tg".chars().chain(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)]))).collect())
 }
 
 pub(super) async fn show(
@@ -223,7 +160,7 @@ async fn clean(service: &Service, id: String, apply: bool) -> Result<Cleanup, Fa
     Ok(if apply { cleanup::apply(&plan, &shared).await } else { cleanup::list(&plan, &shared).await })
 }
 
-fn shown(service: &Service, found: Found) -> Instance {
+pub(super) fn shown(service: &Service, found: Found) -> Instance {
     let progress = service.supervisor.progress(&found.id).map(|progress| sample(&progress));
     let spec = found.spec;
     Instance {

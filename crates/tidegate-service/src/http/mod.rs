@@ -1,6 +1,7 @@
 //! The service over HTTP.
 
 mod auth;
+mod configure;
 mod instances;
 
 use crate::secrets::Vault;
@@ -36,8 +37,11 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(auth::ready))
         .route("/api/v1/login", post(auth::login))
-        .route("/api/v1/instances", get(instances::list).post(instances::create))
-        .route("/api/v1/instances/{id}", get(instances::show))
+        .route("/api/v1/instances", get(instances::list).post(configure::create))
+        .route("/api/v1/instances/{id}", get(instances::show).put(configure::configure))
+        .route("/api/v1/instances/{id}/duplicate", post(configure::duplicate))
+        .route("/api/v1/instances/{id}/rename", post(configure::rename))
+        .route("/api/v1/instances/{id}/passwords", post(configure::passwords))
         .route("/api/v1/instances/{id}/history", get(instances::history))
         .route("/api/v1/instances/{id}/precheck-items", get(instances::precheck_items))
         .route("/api/v1/instances/{id}/cleanup", get(instances::cleanup).post(instances::apply_cleanup))

@@ -3,7 +3,7 @@
 use super::{Store, failed, now};
 use crate::lifecycle::{Decision, Event, State, next};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
-use tidegate_api::{CreateInstance, Kind, PrecheckItem, Problem, Status, Transition};
+use tidegate_api::{Command, CreateInstance, Kind, PrecheckItem, Problem, Status, Transition};
 use tidegate_model::{Code, Error, Result};
 
 /// An instance to be.
@@ -62,16 +62,7 @@ impl Store {
                     at
                 ],
             );
-            match made {
-                Ok(_) => {}
-                Err(rusqlite::Error::SqliteFailure(error, _))
-                    if error.code == rusqlite::ErrorCode::ConstraintViolation =>
-                {
-                    let what = format!("there is an instance named '{}'", new.spec.name);
-                    return Err(Error::new(Code::NameTaken, what));
-                }
-                Err(error) => return Err(failed(error)),
-            }
+            named(made, &new.spec.name)?;
             let first = Step { id: &new.id, generation: 1, by, event: "create", why: None };
             record(within, &first, Status::NotConfigured, Status::NotStarted)?;
             find(within, &new.id)
@@ -113,28 +104,70 @@ impl Store {
                 let what = format!("it is at generation {}", found.generation);
                 return Err(Error::new(Code::GenerationChanged, what));
             }
-            let decision = next(found.spec.kind, found.state, event);
-            let Decision::Move(state) = decision else { return Ok(Moved { decision, instance: found }) };
-            let generation = found.generation + 1;
+            move_on(within, found, event, by, why)
+        })
+    }
+
+    /// Gives an instance that was not started another configuration; passwords that are not given stay.
+    pub fn configure(&self, id_or_name: &str, new: &NewInstance, by: &str) -> Result<Moved> {
+        self.within(|within| {
+            let found = find(within, id_or_name)?;
+            let moved = move_on(within, found, Event::Command(Command::Configure), by, None)?;
+            if let Decision::Move(_) = moved.decision {
+                let values = params![
+                    moved.instance.id,
+                    new.spec.name,
+                    kind_name(new.spec.kind),
+                    to_json(&new.spec)?,
+                    new.source_password,
+                    new.target_password
+                ];
+                let changed = within.execute(
+                    "UPDATE instance SET name = ?2, kind = ?3, spec = ?4, precheck = NULL, \
+                     source_password = COALESCE(?5, source_password), \
+                     target_password = COALESCE(?6, target_password) WHERE id = ?1",
+                    values,
+                );
+                named(changed, &new.spec.name)?;
+            }
+            let instance = find(within, &moved.instance.id)?;
+            Ok(Moved { instance, ..moved })
+        })
+    }
+
+    pub fn rename(&self, id_or_name: &str, name: &str) -> Result<Found> {
+        self.within(|within| {
+            let found = find(within, id_or_name)?;
+            refuse_released(&found)?;
+            let changed =
+                within.execute("UPDATE instance SET name = ?2 WHERE id = ?1", params![found.id, name]);
+            named(changed, name)?;
+            find(within, &found.id)
+        })
+    }
+
+    /// Sealed passwords; what is `None` stays. Refused while something may be using the old ones.
+    pub fn put_passwords(
+        &self,
+        id_or_name: &str,
+        source: Option<&[u8]>,
+        target: Option<&[u8]>,
+    ) -> Result<Found> {
+        self.within(|within| {
+            let found = find(within, id_or_name)?;
+            refuse_released(&found)?;
+            if found.state.is_running() {
+                let what = format!("{} is {}: it uses them", found.spec.name, found.state.status.title());
+                return Err(Error::new(Code::NotAllowed, what).with_remedy("pause it first, then resume it"));
+            }
             within
                 .execute(
-                    "UPDATE instance SET status = ?2, initialized = ?3, start_after = ?4, generation = ?5, why = ?6, \
-                     changed_at = ?7 WHERE id = ?1",
-                    params![
-                        found.id,
-                        state.status.name(),
-                        state.initialized,
-                        state.start_after,
-                        generation,
-                        why.as_ref().map(to_json).transpose()?,
-                        now()
-                    ],
+                    "UPDATE instance SET source_password = COALESCE(?2, source_password), \
+                     target_password = COALESCE(?3, target_password) WHERE id = ?1",
+                    params![found.id, source, target],
                 )
                 .map_err(failed)?;
-            let detail = why.as_ref().map(|why| why.detail.as_str());
-            let step = Step { id: &found.id, generation, by, event: event.name(), why: detail };
-            record(within, &step, found.state.status, state.status)?;
-            Ok(Moved { decision, instance: find(within, &found.id)? })
+            find(within, &found.id)
         })
     }
 
@@ -181,6 +214,59 @@ impl Store {
             within.execute("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5)", entry).map(|_| ()).map_err(failed)
         })
     }
+}
+
+fn refuse_released(found: &Found) -> Result<()> {
+    if matches!(found.state.status, Status::Releasing | Status::Released) {
+        return Err(Error::new(Code::NotAllowed, format!("{} is released", found.spec.name)));
+    }
+    Ok(())
+}
+
+/// A name that another has is the one thing that can be wrong with writing an instance.
+fn named(written: rusqlite::Result<usize>, name: &str) -> Result<()> {
+    match written {
+        Ok(_) => Ok(()),
+        Err(rusqlite::Error::SqliteFailure(error, _))
+            if error.code == rusqlite::ErrorCode::ConstraintViolation =>
+        {
+            Err(Error::new(Code::NameTaken, format!("there is an instance named '{name}'")))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Decides, and writes what it leads to.
+fn move_on(
+    within: &Transaction<'_>,
+    found: Found,
+    event: Event,
+    by: &str,
+    why: Option<Problem>,
+) -> Result<Moved> {
+    let decision = next(found.spec.kind, found.state, event);
+    let Decision::Move(state) = decision else { return Ok(Moved { decision, instance: found }) };
+    let generation = found.generation + 1;
+    let values = params![
+        found.id,
+        state.status.name(),
+        state.initialized,
+        state.start_after,
+        generation,
+        why.as_ref().map(to_json).transpose()?,
+        now()
+    ];
+    within
+        .execute(
+            "UPDATE instance SET status = ?2, initialized = ?3, start_after = ?4, generation = ?5, why = ?6, \
+             changed_at = ?7 WHERE id = ?1",
+            values,
+        )
+        .map_err(failed)?;
+    let detail = why.as_ref().map(|why| why.detail.as_str());
+    let step = Step { id: &found.id, generation, by, event: event.name(), why: detail };
+    record(within, &step, found.state.status, state.status)?;
+    Ok(Moved { decision, instance: find(within, &found.id)? })
 }
 
 /// A line of the history.

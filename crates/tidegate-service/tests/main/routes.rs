@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 /// All of them, but those that anybody may ask: a new route has to be put down here.
-const GUARDED: [(&str, &str); 9] = [
+const GUARDED: [(&str, &str); 13] = [
     ("GET", "/api/v1/instances"),
     ("POST", "/api/v1/instances"),
     ("GET", "/api/v1/instances/x"),
@@ -16,6 +16,10 @@ const GUARDED: [(&str, &str); 9] = [
     ("GET", "/api/v1/instances/x/precheck-items"),
     ("GET", "/api/v1/instances/x/cleanup"),
     ("POST", "/api/v1/instances/x/cleanup"),
+    ("PUT", "/api/v1/instances/x"),
+    ("POST", "/api/v1/instances/x/duplicate"),
+    ("POST", "/api/v1/instances/x/rename"),
+    ("POST", "/api/v1/instances/x/passwords"),
     ("POST", "/api/v1/instances/x/start"),
     ("POST", "/api/v1/instances/x/terminate"),
 ];

@@ -5,16 +5,18 @@ mod table;
 use crate::args::{EndArgs, ObjectArgs};
 use crate::failure::EXIT_LATE;
 use crate::figures;
+use crate::login::read_file;
 use crate::quantity::{parse_bytes, parse_duration};
 use crate::remote::{RemoteArgs, call};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_api::{
-    Client, Command, CommandAnswer, CommandRequest, CreateInstance, EndpointSpec, Instance, Kind, Objects,
-    Status, Tuning,
+    Client, Command, CommandAnswer, CommandRequest, CreateInstance, EndpointSpec, Instance, Kind,
+    NewPasswords, Objects, Status, Tuning,
 };
 use tidegate_service::endpoint::EndpointUrl;
 use tidegate_service::{Code, Error, Result};
@@ -27,6 +29,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(crate) enum InstanceCommand {
     /// Make an instance; it does nothing before it is started.
     Create(Box<CreateArgs>),
+    /// Give an instance that was not started another configuration.
+    Configure(Box<CreateArgs>),
+    /// Make a new instance with the configuration of another, which may be completed.
+    Duplicate(NewNameArgs),
+    /// Call it something else.
+    Rename(NewNameArgs),
+    /// Give it other passwords, of the accounts that are named; those of a running instance are in use.
+    Passwords(PasswordsArgs),
     /// List all instances.
     List {
         #[command(flatten)]
@@ -37,13 +47,13 @@ pub(crate) enum InstanceCommand {
     /// What happened to an instance, when, and who asked for it.
     History(OneArgs),
     /// Look at everything that would stop it, and start nothing.
-    Precheck(OneArgs),
+    Precheck(ManyArgs),
     /// Start it; the precheck comes first.
-    Start(OneArgs),
+    Start(ManyArgs),
     /// Stop writing at a commit; 'resume' goes on there.
-    Pause(OneArgs),
+    Pause(ManyArgs),
     /// Go on after a pause or a failure.
-    Resume(OneArgs),
+    Resume(ManyArgs),
     /// End it for ever. It stops writing, keeps its history, and can never be started again.
     Terminate(SureArgs),
     /// Remove it from the service. Only its history is left.
@@ -69,9 +79,39 @@ pub(crate) struct OneArgs {
 }
 
 #[derive(Args)]
-pub(crate) struct SureArgs {
+pub(crate) struct ManyArgs {
+    /// Names or ids; each is asked for itself.
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct NewNameArgs {
     #[command(flatten)]
     one: OneArgs,
+    /// What it is to be called.
+    new_name: String,
+}
+
+/// Passwords are taken from the files, else from TIDEGATE_SOURCE_PASSWORD and TIDEGATE_TARGET_PASSWORD.
+#[derive(Args)]
+pub(crate) struct PasswordsArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    /// File with the source's password.
+    #[arg(long, value_name = "FILE")]
+    source_password_file: Option<PathBuf>,
+    /// File with the target's password.
+    #[arg(long, value_name = "FILE")]
+    target_password_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct SureArgs {
+    #[command(flatten)]
+    many: ManyArgs,
     /// Say what would happen, and do nothing.
     #[arg(long)]
     dry_run: bool,
@@ -148,16 +188,13 @@ fn parse_goal(text: &str) -> Result<Goal, String> {
 impl InstanceCommand {
     fn remote(&self) -> &RemoteArgs {
         match self {
-            Self::Create(args) => &args.remote,
+            Self::Create(args) | Self::Configure(args) => &args.remote,
             Self::List { remote } => remote,
-            Self::Show(one)
-            | Self::History(one)
-            | Self::Precheck(one)
-            | Self::Start(one)
-            | Self::Pause(one)
-            | Self::Resume(one)
-            | Self::Cleanup { one, .. } => &one.remote,
-            Self::Terminate(sure) | Self::Release(sure) => &sure.one.remote,
+            Self::Show(one) | Self::History(one) | Self::Cleanup { one, .. } => &one.remote,
+            Self::Precheck(many) | Self::Start(many) | Self::Pause(many) | Self::Resume(many) => &many.remote,
+            Self::Duplicate(args) | Self::Rename(args) => &args.one.remote,
+            Self::Passwords(args) => &args.one.remote,
+            Self::Terminate(sure) | Self::Release(sure) => &sure.many.remote,
             Self::Wait(args) => &args.one.remote,
         }
     }
@@ -178,6 +215,26 @@ pub(crate) async fn run(command: InstanceCommand) -> Result<ExitCode> {
                 format!("{} is made ({}): tidegate instance start {}\n", made.name, made.id, made.name);
             say(json, &made, &text);
         }
+        InstanceCommand::Configure(args) => {
+            let request = args.request()?;
+            let made = call(move || client.configure(&args.name, &request)).await?;
+            say(json, &made, &format!("{} is configured anew\n", made.name));
+        }
+        InstanceCommand::Duplicate(args) => {
+            let made = call(move || client.duplicate(&args.one.name, &args.new_name)).await?;
+            let text =
+                format!("{} is made ({}): tidegate instance start {}\n", made.name, made.id, made.name);
+            say(json, &made, &text);
+        }
+        InstanceCommand::Rename(args) => {
+            let made = call(move || client.rename(&args.one.name, &args.new_name)).await?;
+            say(json, &made, &format!("it is called {} now\n", made.name));
+        }
+        InstanceCommand::Passwords(args) => {
+            let passwords = args.passwords()?;
+            let made = call(move || client.passwords(&args.one.name, &passwords)).await?;
+            say(json, &made, &format!("{} has other passwords, from its next start on\n", made.name));
+        }
         InstanceCommand::List { .. } => {
             let list = call(move || client.list(None)).await?;
             say(json, &list, &table::list(&list));
@@ -192,12 +249,12 @@ pub(crate) async fn run(command: InstanceCommand) -> Result<ExitCode> {
             let lines = call(move || client.history(&one.name)).await?;
             say(json, &lines, &table::history(&lines));
         }
-        InstanceCommand::Precheck(one) => ask(client, one, Command::Precheck, json).await?,
-        InstanceCommand::Start(one) => ask(client, one, Command::Start, json).await?,
-        InstanceCommand::Pause(one) => ask(client, one, Command::Pause, json).await?,
-        InstanceCommand::Resume(one) => ask(client, one, Command::Resume, json).await?,
-        InstanceCommand::Terminate(sure) => ask_surely(client, sure, Command::Terminate, json).await?,
-        InstanceCommand::Release(sure) => ask_surely(client, sure, Command::Release, json).await?,
+        InstanceCommand::Precheck(many) => return ask(client, many, Command::Precheck, json).await,
+        InstanceCommand::Start(many) => return ask(client, many, Command::Start, json).await,
+        InstanceCommand::Pause(many) => return ask(client, many, Command::Pause, json).await,
+        InstanceCommand::Resume(many) => return ask(client, many, Command::Resume, json).await,
+        InstanceCommand::Terminate(sure) => return ask_surely(client, sure, Command::Terminate, json).await,
+        InstanceCommand::Release(sure) => return ask_surely(client, sure, Command::Release, json).await,
         InstanceCommand::Cleanup { one, apply } => {
             let cleanup = call(move || client.cleanup(&one.name, apply)).await?;
             say(json, &cleanup, &table::cleanup(&cleanup));
@@ -216,26 +273,48 @@ fn say(json: bool, value: &impl Serialize, text: &str) {
     }
 }
 
-async fn ask(client: Arc<Client>, one: OneArgs, command: Command, json: bool) -> Result<()> {
-    let name = one.name.clone();
-    let answer = call(move || client.command(&one.name, command, &CommandRequest::default())).await?;
-    let text = match &answer {
-        CommandAnswer::Accepted { status, .. } => {
-            format!("{name}: {command} accepted, now {}\n", status.title())
+/// Asks for the same of several instances, whatever becomes of the others. The first refusal is the error.
+async fn ask(client: Arc<Client>, many: ManyArgs, command: Command, json: bool) -> Result<ExitCode> {
+    let mut refused = None;
+    for name in many.names {
+        let (asker, asked) = (client.clone(), name.clone());
+        let answer = call(move || asker.command(&asked, command, &CommandRequest::default())).await;
+        match answer {
+            Ok(answer) => {
+                let text = match &answer {
+                    CommandAnswer::Accepted { status, .. } => {
+                        format!("{name}: {command} accepted, now {}\n", status.title())
+                    }
+                    CommandAnswer::Already { status, .. } => {
+                        format!("{name} is {} already\n", status.title())
+                    }
+                };
+                say(json, &answer, &text);
+            }
+            Err(error) if refused.is_none() => refused = Some(error),
+            Err(error) => tracing::error!(%error, "refused"),
         }
-        CommandAnswer::Already { status, .. } => format!("{name} is {} already\n", status.title()),
-    };
-    say(json, &answer, &text);
-    Ok(())
+    }
+    refused.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
 /// What cannot be taken back can be looked at first.
-async fn ask_surely(client: Arc<Client>, sure: SureArgs, command: Command, json: bool) -> Result<()> {
+async fn ask_surely(client: Arc<Client>, sure: SureArgs, command: Command, json: bool) -> Result<ExitCode> {
     if !sure.dry_run {
-        return ask(client, sure.one, command, json).await;
+        return ask(client, sure.many, command, json).await;
     }
-    let shown = call(move || client.show(&sure.one.name)).await?;
-    let what = match (shown.commands.contains(&command), command) {
+    for name in sure.many.names {
+        let asker = client.clone();
+        let shown = call(move || asker.show(&name)).await?;
+        let what = outlook(&shown, command);
+        say(json, &serde_json::json!({ "dry_run": what }), &format!("{what}\n"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the command would do.
+fn outlook(shown: &Instance, command: Command) -> String {
+    match (shown.commands.contains(&command), command) {
         (false, _) => format!("{command} would be refused: {} is {}", shown.name, shown.title),
         (true, Command::Terminate) => format!(
             "{} would stop writing within 10 seconds and be completed for ever. {} keeps all rows that are there. It \
@@ -246,9 +325,7 @@ async fn ask_surely(client: Arc<Client>, sure: SureArgs, command: Command, json:
             "{} would be removed, with its change log. Its history would stay; nothing in the databases would change",
             shown.name
         ),
-    };
-    say(json, &serde_json::json!({ "dry_run": what }), &format!("{what}\n"));
-    Ok(())
+    }
 }
 
 async fn wait(client: Arc<Client>, args: WaitArgs, json: bool) -> Result<ExitCode> {
@@ -291,6 +368,24 @@ fn never(shown: &Instance, goal: Goal) -> bool {
         Status::PrecheckFailed | Status::Failed | Status::Completed | Status::Released
     );
     at_rest && goal != Goal::Status(Status::Released)
+}
+
+impl PasswordsArgs {
+    fn passwords(&self) -> Result<NewPasswords> {
+        let given = |side: &str, file: &Option<PathBuf>| match file {
+            Some(file) => read_file(file).map(Some).map_err(|error| {
+                Error::new(Code::BadSetting, format!("--{side}-password-file {}: {error}", file.display()))
+            }),
+            None => Ok(std::env::var(format!("TIDEGATE_{}_PASSWORD", side.to_uppercase())).ok()),
+        };
+        let source = given("source", &self.source_password_file)?;
+        let target = given("target", &self.target_password_file)?;
+        if source.is_none() && target.is_none() {
+            return Err(Error::new(Code::BadSetting, "no password is given")
+                .with_remedy("set TIDEGATE_SOURCE_PASSWORD or TIDEGATE_TARGET_PASSWORD, or name a file"));
+        }
+        Ok(NewPasswords { source, target })
+    }
 }
 
 impl CreateArgs {

@@ -145,6 +145,7 @@ fn a_whole_life(pair: &Pair) {
     service.crash();
     sql(&pair.source(), "INSERT INTO life.t VALUES (101, 'after a crash')");
     service.is_level(pair, "life");
+    names_and_passwords(&service, pair);
     an_end(&service, pair);
     let log = std::fs::read_to_string(service.home.0.join("server.log")).expect("a log");
     assert!(log.contains("learned") && !log.contains(CANARY), "{log}");
@@ -160,6 +161,35 @@ fn a_precheck_that_fails(service: &Service, pair: &Pair) {
     make(&pair.source(), "life");
     service.does(&["precheck", "life"]);
     service.does(&["wait", "life", "--for", "precheckpassed"]);
+}
+
+fn names_and_passwords(service: &Service, pair: &Pair) {
+    service.ask(&["passwords", "life"]).fault("TG-7003").advises("pause it first");
+    service.does(&["duplicate", "life", "other"]);
+    service.does(&["rename", "other", "double"]);
+    service.ask(&["rename", "double", "life"]).fault("TG-7002");
+    service.does(&["precheck", "double"]);
+    service.does(&["wait", "double", "--for", "precheckpassed"]);
+    let url = |url: String| url.replace("root@", "repl@");
+    let (source, target) = (url(pair.source().url()), url(pair.target().url()));
+    let anew = ["configure", "double", "--source", &source, "--target", &target, "--include", "nothing.*"];
+    service.does(&anew);
+    let shown = service.gets(&["show", "double"]);
+    assert_eq!(
+        (&shown["status"], &shown["objects"]["include"][0]),
+        (&"NotStarted".into(), &"nothing.*".into())
+    );
+    let mut configure = anew;
+    configure[1] = "life";
+    service.ask(&configure).fault("TG-7003");
+    // Each is asked for itself.
+    let both = service.ask(&["pause", "double", "life"]);
+    both.fault("TG-7003").says("double is Not Started: it does not run");
+    service.does(&["wait", "life", "--for", "paused"]);
+    service.does(&["passwords", "life"]);
+    service.does(&["resume", "life"]);
+    service.is_level(pair, "life");
+    service.does(&["release", "double"]);
 }
 
 fn an_end(service: &Service, pair: &Pair) {

@@ -1,0 +1,179 @@
+//! Making instances, and what can be changed about them.
+
+use super::auth::Caller;
+use super::instances::shown;
+use super::{Failure, Service};
+use crate::lifecycle::{Decision, State as LifeState, allowed};
+use crate::secrets;
+use crate::store::{Found, NewInstance, Role};
+use crate::supervisor::password_place;
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use tidegate_api::{CreateInstance, EndpointSpec, Instance, Kind, NewName, NewPasswords};
+use tidegate_model::{Code, Error, InstanceName, Result};
+
+pub(super) async fn create(
+    State(service): State<Service>,
+    caller: Caller,
+    body: Result<Json<CreateInstance>, JsonRejection>,
+) -> Result<(StatusCode, Json<Instance>), Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let Json(spec) = body?;
+    let new = sealed(&service, new_id()?, spec)?;
+    let made =
+        audited(&service, by, "create", new.spec.name.clone(), move |store, by| store.create(&new, by));
+    Ok((StatusCode::CREATED, Json(shown(&service, made.await?))))
+}
+
+/// Another configuration for an instance that was not started.
+pub(super) async fn configure(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Json<CreateInstance>, JsonRejection>,
+) -> Result<Json<Instance>, Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let Json(spec) = body?;
+    let asked = id.clone();
+    let found = service.store.ask(move |store| store.find(&asked)).await?;
+    let new = sealed(&service, found.id, spec)?;
+    let moved =
+        audited(&service, by, "configure", id.clone(), move |store, by| store.configure(&id, &new, by));
+    let moved = moved.await?;
+    match moved.decision {
+        Decision::Refuse(why) => {
+            let found = moved.instance;
+            let what = format!("{} is {}: {why}", found.spec.name, found.state.status.title());
+            Err(Failure::instead(Error::new(Code::NotAllowed, what), allowed(found.spec.kind, found.state)))
+        }
+        Decision::Move(_) | Decision::Already => Ok(Json(shown(&service, moved.instance))),
+    }
+}
+
+/// A new instance with the configuration of another, which may be completed.
+pub(super) async fn duplicate(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Json<NewName>, JsonRejection>,
+) -> Result<(StatusCode, Json<Instance>), Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let Json(NewName { name }) = body?;
+    let found = service.store.ask(move |store| store.find(&id)).await?;
+    let with_password = |side: &str, end: &EndpointSpec, sealed: &Option<Vec<u8>>| -> Result<EndpointSpec> {
+        let place = password_place(&found.id, side);
+        let password = sealed.as_ref().map(|sealed| service.vault.unseal(&place, sealed)).transpose()?;
+        Ok(EndpointSpec { url: end.url.clone(), password })
+    };
+    let spec = CreateInstance {
+        name,
+        source: with_password("source", &found.spec.source, &found.source_password)?,
+        target: with_password("target", &found.spec.target, &found.target_password)?,
+        ..found.spec.clone()
+    };
+    let new = sealed(&service, new_id()?, spec)?;
+    let made = audited(&service, by, "duplicate", found.id, move |store, by| store.create(&new, by));
+    Ok((StatusCode::CREATED, Json(shown(&service, made.await?))))
+}
+
+pub(super) async fn rename(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Json<NewName>, JsonRejection>,
+) -> Result<Json<Instance>, Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let Json(NewName { name }) = body?;
+    check_name(&name)?;
+    let renamed = audited(&service, by, "rename", id.clone(), move |store, _| store.rename(&id, &name));
+    Ok(Json(shown(&service, renamed.await?)))
+}
+
+pub(super) async fn passwords(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Json<NewPasswords>, JsonRejection>,
+) -> Result<Json<Instance>, Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let Json(NewPasswords { source, target }) = body?;
+    let asked = id.clone();
+    let found = service.store.ask(move |store| store.find(&asked)).await?.id;
+    let seal = |side: &str, password: Option<String>| {
+        password.map(|text| service.vault.seal(&password_place(&found, side), &text)).transpose()
+    };
+    let (source, target) = (seal("source", source)?, seal("target", target)?);
+    let changed = audited(&service, by, "passwords", id, move |store, _| {
+        store.put_passwords(&found, source.as_deref(), target.as_deref())
+    });
+    Ok(Json(shown(&service, changed.await?)))
+}
+
+/// Calls the store and writes down who asked for what, and what became of it.
+async fn audited<T: Send + 'static>(
+    service: &Service,
+    by: String,
+    action: &'static str,
+    object: String,
+    call: impl FnOnce(&crate::store::Store, &str) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    service
+        .store
+        .ask(move |store| {
+            let done = call(store, &by);
+            let outcome = done.as_ref().err().map_or("accepted".to_owned(), ToString::to_string);
+            store.audit(&by, action, &object, &outcome)?;
+            done
+        })
+        .await
+}
+
+/// A configuration as it is stored, if it can be used at all.
+fn sealed(service: &Service, id: String, mut spec: CreateInstance) -> Result<NewInstance> {
+    if spec.kind == Kind::Tracking {
+        return Err(Error::new(Code::NotYet, "kind: change tracking is not there yet"));
+    }
+    if spec.full_only && spec.kind != Kind::Migration {
+        return Err(Error::new(Code::BadRequest, "full_only: only a migration ends after its copy"));
+    }
+    check_name(&spec.name)?;
+    let seal = |side: &str, end: &mut EndpointSpec| -> Result<Option<Vec<u8>>> {
+        let password = end.password.take().filter(|password| !password.is_empty());
+        password.map(|text| service.vault.seal(&password_place(&id, side), &text)).transpose()
+    };
+    let source_password = seal("source", &mut spec.source)?;
+    let target_password = seal("target", &mut spec.target)?;
+    let new = NewInstance { id, spec, source_password, target_password };
+    // What is wrong with it is said now, before it is stored.
+    service.supervisor.plan(&draft(&new))?;
+    Ok(new)
+}
+
+fn check_name(name: &str) -> Result<()> {
+    InstanceName::parse(name).map(|_| ()).map_err(|why| Error::new(Code::BadRequest, format!("name: {why}")))
+}
+
+/// The instance as it would be found.
+fn draft(new: &NewInstance) -> Found {
+    Found {
+        id: new.id.clone(),
+        spec: new.spec.clone(),
+        state: LifeState::NEW,
+        generation: 0,
+        source_password: new.source_password.clone(),
+        target_password: new.target_password.clone(),
+        why: None,
+        precheck: None,
+        created_at: String::new(),
+        changed_at: String::new(),
+    }
+}
+
+/// `tg` and 13 characters: names of folders, of rows in the target, and of sessions.
+fn new_id() -> Result<String> {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let bytes = secrets::random::<13>()?;
+    Ok("tg".chars().chain(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)]))).collect())
+}
