@@ -2,7 +2,7 @@
 
 use crate::{
     Cleanup, Command, CommandAnswer, CommandRequest, CreateInstance, Instance, InstanceList, LoggedIn, Login,
-    NewName, NewPasswords, PrecheckItem, Problem, Status, Transition,
+    NewName, NewPasswords, Problem, Status, Transition,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,10 +72,6 @@ impl Client {
 
     pub fn history(&self, id: &str) -> Result<Vec<Transition>, Refusal> {
         self.get(&format!("instances/{}/history", escaped(id)))
-    }
-
-    pub fn precheck_items(&self, id: &str) -> Result<Vec<PrecheckItem>, Refusal> {
-        self.get(&format!("instances/{}/precheck-items", escaped(id)))
     }
 
     pub fn command(

@@ -92,6 +92,9 @@ pub struct Instance {
     pub progress: Option<Progress>,
     /// What it allows now.
     pub commands: Vec<Command>,
+    /// The last precheck; lists leave it out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub precheck: Vec<PrecheckItem>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

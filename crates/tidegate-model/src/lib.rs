@@ -7,6 +7,7 @@
 mod checkpoint;
 mod compare;
 mod error;
+mod finding;
 mod name;
 mod position;
 mod selection;
@@ -19,6 +20,7 @@ pub use compare::{
     RowReader, RowSink, Rows, Wanted,
 };
 pub use error::{Code, Error, Result, Retry};
+pub use finding::{Finding, FindingSide};
 pub use name::{InstanceName, TableName};
 pub use position::{Position, Seq};
 pub use selection::{Pattern, Selection};

@@ -32,6 +32,7 @@ mod target;
 mod writer;
 mod xa;
 
+pub use check::look;
 pub use compare::MysqlComparable;
 pub use connect::{Endpoint, Tls};
 pub use remains::Remain;

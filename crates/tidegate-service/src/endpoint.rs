@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use tidegate_model::{Code, Comparable, Error, InstanceName, Result, Selection, Source, Target};
+use tidegate_model::{Code, Comparable, Error, Finding, InstanceName, Result, Selection, Source, Target};
 use tidegate_mysql::{MysqlComparable, MysqlSource, MysqlTarget, Remain};
 
 /// Text that must not be seen. `Debug` hides it, and there is no `Display`.
@@ -138,6 +138,15 @@ impl Endpoint {
     pub(crate) async fn run_statements(&self, statements: &[String]) -> Result<()> {
         match &self.engine {
             Engine::Mysql(at) => at.run_statements(statements).await.map_err(|e| e.context(self.side)),
+        }
+    }
+
+    /// Everything that should be known of the two before a link begins.
+    pub(crate) async fn look(&self, target: &Self, selection: &Selection) -> Vec<Finding> {
+        match (&self.engine, &target.engine) {
+            (Engine::Mysql(source), Engine::Mysql(target)) => {
+                tidegate_mysql::look(source, target, selection).await
+            }
         }
     }
 

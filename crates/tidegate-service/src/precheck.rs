@@ -1,71 +1,42 @@
-//! What is looked at before a link is started. Items are independent of each other and run side by side.
+//! What is looked at before a link is started: the adapter's findings, and what only the service knows.
 
 use crate::sync::SyncPlan;
 use tidegate_api::{PrecheckItem, PrecheckResult};
-use tidegate_model::{Error, Result, Retry};
+use tidegate_model::{Finding, FindingSide, Result, Retry};
 
-/// An item's constant part.
-struct Item {
-    code: &'static str,
-    title: &'static str,
-    side: &'static str,
-}
-
-const CONFIGURATION: Item =
-    Item { code: "CONFIGURATION", title: "The configuration can be used", side: "both" };
-const SOURCE_CONNECT: Item =
-    Item { code: "SOURCE_CONNECT", title: "The source takes the account", side: "source" };
-const TARGET_CONNECT: Item =
-    Item { code: "TARGET_CONNECT", title: "The target takes the account", side: "target" };
-const SOURCE_READY: Item =
-    Item { code: "SOURCE_READY", title: "The source's log, version and rights", side: "source" };
-const TARGET_READY: Item =
-    Item { code: "TARGET_READY", title: "The target's version, rights and state", side: "target" };
-const TOPOLOGY: Item = Item {
-    code: "TOPOLOGY",
-    title: "The two servers and the names in the target fit together",
-    side: "both",
-};
-const OBJECTS: Item = Item { code: "OBJECTS", title: "Something is selected", side: "source" };
-
-/// Runs all items. A configuration that cannot be used is the one item then.
+/// Looks at everything, side by side. A configuration that cannot be used is the one item then.
 pub(crate) async fn run(plan: Result<SyncPlan>) -> Vec<PrecheckItem> {
+    let ours = |item, title, outcome| Finding { item, title, side: FindingSide::Both, blocks: true, outcome };
+    let configuration = |outcome| ours("CONFIGURATION", "The configuration can be used", outcome);
     let plan = match plan {
         Ok(plan) => plan,
-        Err(error) => return vec![judge(&CONFIGURATION, Err(error))],
+        Err(error) => return vec![judge(configuration(Err(error)))],
     };
-    let (source_connect, target_connect, source_ready, target_ready, topology, objects) = tokio::join!(
-        plan.source().try_login(),
-        plan.target().try_login(),
-        plan.check_source(),
-        plan.check_target(),
-        plan.check_topology(),
-        plan.check_objects(),
-    );
-    vec![
-        judge(&CONFIGURATION, Ok(())),
-        judge(&SOURCE_CONNECT, source_connect),
-        judge(&TARGET_CONNECT, target_connect),
-        judge(&SOURCE_READY, source_ready),
-        judge(&TARGET_READY, target_ready),
-        judge(&TOPOLOGY, topology),
-        judge(&OBJECTS, objects),
-    ]
+    let (findings, topology) = tokio::join!(plan.look(), plan.check_topology());
+    let topology = ours("TOPOLOGY", "The two servers and the names in the target fit together", topology);
+    [configuration(Ok(()))].into_iter().chain(findings).chain([topology]).map(judge).collect()
 }
 
-fn judge(item: &Item, outcome: Result<(), Error>) -> PrecheckItem {
-    let (result, error) = match outcome {
-        Ok(()) => (PrecheckResult::Passed, None),
+fn judge(finding: Finding) -> PrecheckItem {
+    let error = finding.outcome.err();
+    let result = match &error {
+        None => PrecheckResult::Passed,
         // Nobody knows what a server would have said.
-        Err(error) if error.retry() == Retry::Auto => (PrecheckResult::Unknown, Some(error)),
-        Err(error) => (PrecheckResult::Failed, Some(error)),
+        Some(error) if error.retry() == Retry::Auto => PrecheckResult::Unknown,
+        Some(_) if finding.blocks => PrecheckResult::Failed,
+        Some(_) => PrecheckResult::Warning,
+    };
+    let side = match finding.side {
+        FindingSide::Source => "source",
+        FindingSide::Target => "target",
+        FindingSide::Both => "both",
     };
     PrecheckItem {
-        code: item.code.to_owned(),
-        title: item.title.to_owned(),
-        side: item.side.to_owned(),
+        code: finding.item.to_owned(),
+        title: finding.title.to_owned(),
+        side: side.to_owned(),
         result,
-        detail: error.as_ref().map(|error| error.to_string()),
+        detail: error.as_ref().map(|error| error.message().to_owned()),
         remedy: error.as_ref().map(|error| error.remedy().to_owned()),
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tidegate_engine::LANES_MAX;
 use tidegate_engine::link::{self, Options, Outcome};
 use tidegate_engine::progress::Progress;
-use tidegate_model::{Code, Error, InstanceName, Result, Source, Target};
+use tidegate_model::{Code, Error, Finding, InstanceName, Result, Source, Target};
 use tokio_util::sync::CancellationToken;
 
 pub const LANES_DEFAULT: u16 = 2;
@@ -171,14 +171,9 @@ impl SyncPlan {
         &self.options.instance
     }
 
-    pub(crate) async fn check_source(&self) -> Result<()> {
-        let source = self.source.source(self.server_id, &self.options.selection);
-        source.check().await.map_err(|e| e.context(Side::Source))
-    }
-
-    pub(crate) async fn check_target(&self) -> Result<()> {
-        let target = self.target.target(&self.options.instance, &self.options.selection);
-        target.check().await.map_err(|e| e.context(Side::Target))
+    /// What is found at the two servers, and held against each other.
+    pub(crate) async fn look(&self) -> Vec<Finding> {
+        self.source.look(&self.target, &self.options.selection).await
     }
 
     /// Everything that [`SyncPlan::run`] asks of the two together, without claiming anything.
@@ -187,17 +182,6 @@ impl SyncPlan {
         let source = self.source.source(self.server_id, selection);
         let target = self.target.target(&self.options.instance, selection);
         self.fit(source.as_ref(), target.as_ref()).await.map(|_| ())
-    }
-
-    pub(crate) async fn check_objects(&self) -> Result<()> {
-        let selection = &self.options.selection;
-        let source = self.source.source(self.server_id, selection);
-        let tables = source.tables(selection).await.map_err(|e| e.context(Side::Source))?;
-        if tables.is_empty() {
-            let what = format!("no table of the source fits {}", selection.fingerprint());
-            return Err(Error::new(Code::NothingSelected, what));
-        }
-        Ok(())
     }
 
     /// Keeps what an earlier run may have under way in the target from going through.

@@ -1,12 +1,14 @@
 //! Whether a server can be a source or a target: version, settings, rights. Asks every time, changes nothing, and says
 //! what to change.
 
+mod findings;
 mod grants;
 mod source;
 mod target;
 #[cfg(test)]
 mod tests;
 
+pub use findings::look;
 pub(crate) use source::check_source;
 pub(crate) use target::{check_databases, check_target};
 

@@ -1,5 +1,6 @@
 //! Whether a server can be a source.
 
+use super::findings::{List, first_error};
 use super::grants::{Grants, Missing, Scope};
 use super::{check_version, is_on, variable};
 use crate::cascade;
@@ -7,7 +8,7 @@ use crate::catalog;
 use crate::connect::{Endpoint, Server, understand};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
-use tidegate_model::{Code, Error, Result, Selection, TableName};
+use tidegate_model::{Code, Error, Finding, FindingSide, Result, Selection, TableName};
 
 /// A name that no pattern but one for everything fits.
 const ANY_DATABASE: &str = "\u{1}any";
@@ -20,12 +21,40 @@ pub(crate) async fn check_source(
     endpoint: &Endpoint,
     selection: Option<&Selection>,
 ) -> Result<()> {
-    check_version(server, endpoint)?;
-    check_log(conn, endpoint).await?;
+    first_error(source_findings(conn, server, endpoint, selection).await)
+}
+
+/// The same, all of it.
+pub(super) async fn source_findings(
+    conn: &mut Conn,
+    server: Server,
+    endpoint: &Endpoint,
+    selection: Option<&Selection>,
+) -> Vec<Finding> {
+    let mut list = List::new(FindingSide::Source);
+    list.need("SOURCE_VERSION", "The source's version is supported", check_version(server, endpoint));
+    list.need("BINLOG", "The source writes a binary log", check_log(conn, endpoint).await);
+    list.need("SERVER_ID", "The source sends its log", check_server_id(conn, endpoint).await);
+    list.need("BINLOG_FORMAT", "The log holds rows", check_format(conn, endpoint).await);
+    list.need("ROW_IMAGE", "The log holds whole rows", check_image(conn, endpoint).await);
+    list.need("SOURCE_RIGHTS", "The account may read", check_rights(conn, server, endpoint, selection).await);
+    list.need(
+        "BINLOG_FILTER",
+        "The log has the selected databases",
+        filters(conn, server, endpoint, selection).await,
+    );
+    list.findings
+}
+
+async fn check_rights(
+    conn: &mut Conn,
+    server: Server,
+    endpoint: &Endpoint,
+    selection: Option<&Selection>,
+) -> Result<()> {
     let grants = Grants::read(conn, server).await?;
     let mut missing = Missing::of(&grants);
-    let status = log_status(conn, server).await?;
-    if status.is_none() {
+    if log_status(conn, server).await?.is_none() {
         let right = if server.mariadb { "BINLOG MONITOR" } else { "REPLICATION CLIENT" };
         missing.lack(right, &Scope::Server);
     }
@@ -33,38 +62,49 @@ pub(crate) async fn check_source(
     if let Some(selection) = selection {
         need_reading(conn, server, selection, &mut missing).await?;
     }
-    missing.into_result().map_err(|error| error.context(endpoint))?;
-    match (selection, status.flatten()) {
+    missing.into_result().map_err(|error| error.context(endpoint))
+}
+
+async fn filters(
+    conn: &mut Conn,
+    server: Server,
+    endpoint: &Endpoint,
+    selection: Option<&Selection>,
+) -> Result<()> {
+    match (selection, log_status(conn, server).await?.flatten()) {
         (Some(selection), Some(status)) => check_filters(conn, endpoint, selection, &status).await,
         _ => Ok(()),
     }
 }
 
 async fn check_log(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
-    let is = |value: &Option<String>, wanted: &[&str]| {
-        value.as_ref().is_none_or(|value| wanted.iter().any(|wanted| value.eq_ignore_ascii_case(wanted)))
-    };
-    if !variable(conn, "log_bin").await?.is_some_and(|value| is_on(&value)) {
-        return Err(Error::new(Code::LogOff, format!("{endpoint} runs without a binary log")));
+    if variable(conn, "log_bin").await?.is_some_and(|value| is_on(&value)) {
+        return Ok(());
     }
-    if variable(conn, "server_id").await?.is_some_and(|value| value == "0") {
-        let error =
-            Error::new(Code::LogOff, format!("{endpoint} has server_id 0 and sends its log to nobody"));
-        return Err(
-            error.with_remedy("SET GLOBAL server_id = 1, or another number that no other server near it has")
-        );
+    Err(Error::new(Code::LogOff, format!("{endpoint} runs without a binary log")))
+}
+
+async fn check_server_id(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
+    if variable(conn, "server_id").await?.is_none_or(|value| value != "0") {
+        return Ok(());
     }
-    let format = variable(conn, "binlog_format").await?;
-    if !is(&format, &["ROW"]) {
-        let format = format.unwrap_or_default();
-        return Err(Error::new(Code::LogFormat, format!("{endpoint} has binlog_format={format}")));
+    let what = format!("{endpoint} has server_id 0 and sends its log to nobody");
+    let remedy = "SET GLOBAL server_id = 1, or another number that no other server near it has";
+    Err(Error::new(Code::LogOff, what).with_remedy(remedy))
+}
+
+async fn check_format(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
+    match variable(conn, "binlog_format").await?.filter(|value| !value.eq_ignore_ascii_case("ROW")) {
+        None => Ok(()),
+        Some(format) => Err(Error::new(Code::LogFormat, format!("{endpoint} has binlog_format={format}"))),
     }
-    let image = variable(conn, "binlog_row_image").await?;
-    if !is(&image, &["FULL"]) {
-        let image = image.unwrap_or_default();
-        return Err(Error::new(Code::RowImage, format!("{endpoint} has binlog_row_image={image}")));
+}
+
+async fn check_image(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
+    match variable(conn, "binlog_row_image").await?.filter(|value| !value.eq_ignore_ascii_case("FULL")) {
+        None => Ok(()),
+        Some(image) => Err(Error::new(Code::RowImage, format!("{endpoint} has binlog_row_image={image}"))),
     }
-    Ok(())
 }
 
 /// Where the log ends, with its filters; `None` if the account may not ask, `Some(None)` if the server has no answer.

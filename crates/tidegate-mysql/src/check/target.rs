@@ -1,5 +1,6 @@
 //! Whether a server can be a target.
 
+use super::findings::{List, first_error};
 use super::grants::{Grants, Missing, Scope};
 use super::source::need_routines;
 use super::{check_version, is_on, variable};
@@ -7,7 +8,7 @@ use crate::connect::{Endpoint, Server, quote_text, understand, writable_again};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::collections::BTreeSet;
-use tidegate_model::{Code, Error, Result, Selection};
+use tidegate_model::{Code, Error, Finding, FindingSide, Result, Selection};
 
 /// Our own schema.
 const OURS: &str = "tidegate";
@@ -23,7 +24,30 @@ pub(crate) async fn check_target(
     endpoint: &Endpoint,
     selection: &Selection,
 ) -> Result<()> {
-    check_version(server, endpoint)?;
+    first_error(target_findings(conn, server, endpoint, selection).await)
+}
+
+/// The same, all of it.
+pub(super) async fn target_findings(
+    conn: &mut Conn,
+    server: Server,
+    endpoint: &Endpoint,
+    selection: &Selection,
+) -> Vec<Finding> {
+    let mut list = List::new(FindingSide::Target);
+    list.need("TARGET_VERSION", "The target's version is supported", check_version(server, endpoint));
+    list.need("TARGET_WRITABLE", "The target can be written", check_writable(conn, endpoint).await);
+    let rights = check_rights(conn, server, selection).await.map_err(|error| error.context(endpoint));
+    list.need("TARGET_RIGHTS", "The account may write", rights);
+    list.findings
+}
+
+async fn check_rights(conn: &mut Conn, server: Server, selection: &Selection) -> Result<()> {
+    let databases = written_before(conn, selection).await?;
+    check_databases(conn, server, &databases).await
+}
+
+async fn check_writable(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
     for name in ["super_read_only", "read_only", "innodb_read_only", "tx_read_only", "transaction_read_only"]
     {
         if variable(conn, name).await?.is_some_and(|value| is_on(&value)) {
@@ -38,8 +62,7 @@ pub(crate) async fn check_target(
             );
         }
     }
-    let databases = written_before(conn, selection).await?;
-    check_databases(conn, server, &databases).await.map_err(|error| error.context(endpoint))
+    Ok(())
 }
 
 /// The databases that were copied into before; none if no link was begun, or if we may not look.

@@ -11,8 +11,7 @@ use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use std::sync::atomic::Ordering;
 use tidegate_api::{
-    Cleanup, Command, CommandAnswer, CommandRequest, Instance, InstanceList, PrecheckItem, Status,
-    TableState, Transition,
+    Cleanup, Command, CommandAnswer, CommandRequest, Instance, InstanceList, Status, TableState, Transition,
 };
 use tidegate_engine::progress::{Progress, Step};
 use tidegate_model::{Code, Error, Result};
@@ -46,8 +45,9 @@ pub(super) async fn show(
     _: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Instance>, Failure> {
-    let found = service.store.ask(move |store| store.find(&id)).await?;
-    Ok(Json(shown(&service, found)))
+    let mut found = service.store.ask(move |store| store.find(&id)).await?;
+    let precheck = found.precheck.take().unwrap_or_default();
+    Ok(Json(Instance { precheck, ..shown(&service, found) }))
 }
 
 pub(super) async fn history(
@@ -56,15 +56,6 @@ pub(super) async fn history(
     Path(id): Path<String>,
 ) -> Result<Json<Vec<Transition>>, Failure> {
     Ok(Json(service.store.ask(move |store| store.transitions(&id)).await?))
-}
-
-pub(super) async fn precheck_items(
-    State(service): State<Service>,
-    _: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<Vec<PrecheckItem>>, Failure> {
-    let found = service.store.ask(move |store| store.find(&id)).await?;
-    Ok(Json(found.precheck.unwrap_or_default()))
 }
 
 pub(super) async fn command(
@@ -180,6 +171,7 @@ pub(super) fn shown(service: &Service, found: Found) -> Instance {
         changed_at: found.changed_at,
         why: found.why,
         progress,
+        precheck: Vec::new(),
     }
 }
 

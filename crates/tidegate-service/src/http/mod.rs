@@ -43,7 +43,6 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/api/v1/instances/{id}/rename", post(configure::rename))
         .route("/api/v1/instances/{id}/passwords", post(configure::passwords))
         .route("/api/v1/instances/{id}/history", get(instances::history))
-        .route("/api/v1/instances/{id}/precheck-items", get(instances::precheck_items))
         .route("/api/v1/instances/{id}/cleanup", get(instances::cleanup).post(instances::apply_cleanup))
         .route("/api/v1/instances/{id}/{command}", post(instances::command))
         .fallback(|| async { Failure::new(Error::new(Code::BadRequest, "there is no such address"), 404) })

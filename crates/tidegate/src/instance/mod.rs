@@ -240,10 +240,8 @@ pub(crate) async fn run(command: InstanceCommand) -> Result<ExitCode> {
             say(json, &list, &table::list(&list));
         }
         InstanceCommand::Show(one) => {
-            let (name, again) = (one.name.clone(), client.clone());
             let shown = call(move || client.show(&one.name)).await?;
-            let items = call(move || again.precheck_items(&name)).await?;
-            say(json, &shown, &table::one(&shown, &items));
+            say(json, &shown, &table::one(&shown));
         }
         InstanceCommand::History(one) => {
             let lines = call(move || client.history(&one.name)).await?;

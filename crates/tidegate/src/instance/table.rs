@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use crate::figures::{count, grouped, one_line};
-use tidegate_api::{Cleanup, Instance, InstanceList, PrecheckItem, Transition};
+use tidegate_api::{Cleanup, Instance, InstanceList, Transition};
 
 /// Lines of columns, each as wide as its widest cell.
 fn columns(rows: &[Vec<String>]) -> String {
@@ -43,7 +43,7 @@ pub(super) fn list(list: &InstanceList) -> String {
     columns(&rows)
 }
 
-pub(super) fn one(shown: &Instance, items: &[PrecheckItem]) -> String {
+pub(super) fn one(shown: &Instance) -> String {
     let commands: Vec<&str> = shown.commands.iter().map(|command| command.name()).collect();
     let mut rows = vec![
         row(&["name", &shown.name]),
@@ -69,9 +69,9 @@ pub(super) fn one(shown: &Instance, items: &[PrecheckItem]) -> String {
         rows.push(row(&["position", &progress.position]));
     }
     let mut out = columns(&rows);
-    if !items.is_empty() {
+    if !shown.precheck.is_empty() {
         out.push_str("\nprecheck\n");
-        let lines = items.iter().map(|item| {
+        let lines = shown.precheck.iter().map(|item| {
             row(&[
                 &format!("{:?}", item.result),
                 &item.code,

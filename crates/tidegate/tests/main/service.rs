@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use tidegate_sandbox::Flavour;
 
 /// A running service, and somebody who is logged in.
-struct Service {
+pub(crate) struct Service {
     home: Scratch,
     child: Child,
     address: String,
@@ -16,7 +16,7 @@ struct Service {
 }
 
 impl Service {
-    fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str) -> Self {
         let home = Scratch::new(name);
         let (child, address, password) = serve(&home, None);
         let service = Self { home, child, address, password: password.expect("a first password") };
@@ -62,20 +62,20 @@ impl Service {
     }
 
     #[track_caller]
-    fn does(&self, args: &[&str]) -> String {
+    pub(crate) fn does(&self, args: &[&str]) -> String {
         let ended = self.ask(args);
         assert_eq!(ended.code, Some(0), "{args:?}: {ended}\n{}", ended.out);
         ended.out
     }
 
     #[track_caller]
-    fn gets(&self, args: &[&str]) -> Value {
+    pub(crate) fn gets(&self, args: &[&str]) -> Value {
         let args = [args, &["--json"]].concat();
         serde_json::from_str(&self.does(&args)).expect("JSON")
     }
 
     #[track_caller]
-    fn create(&self, pair: &Pair, name: &str) {
+    pub(crate) fn create(&self, pair: &Pair, name: &str) {
         let url = |url: String| url.replace("root@", "repl@");
         let (source, target) = (url(pair.source().url()), url(pair.target().url()));
         let include = format!("{name}.*");

@@ -1,0 +1,106 @@
+//! The precheck: each planted fault is found by its item, whose remedy, carried out as it stands, makes it pass.
+
+use crate::servers::{Pair, make, sql};
+use crate::service::Service;
+use serde_json::Value;
+use tidegate_sandbox::Flavour;
+
+/// Where the fault is, what plants it, which item finds it, and what the item says then.
+type Fault = (Side, &'static str, &'static str, &'static str);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Source,
+    Target,
+}
+
+const FAULTS: [Fault; 10] = [
+    (Side::Source, "SET GLOBAL binlog_row_image = 'MINIMAL'", "ROW_IMAGE", "failed"),
+    (Side::Source, "SET GLOBAL binlog_row_metadata = 'MINIMAL'", "ROW_METADATA", "warning"),
+    (Side::Source, "SET GLOBAL binlog_expire_logs_seconds = 3600", "LOG_RETENTION", "warning"),
+    (Side::Source, "REVOKE SELECT ON *.* FROM repl@'%'", "SOURCE_RIGHTS", "failed"),
+    (Side::Target, "REVOKE INSERT, DROP ON *.* FROM repl@'%'", "TARGET_RIGHTS", "failed"),
+    (Side::Target, "SET GLOBAL read_only = 1", "TARGET_WRITABLE", "failed"),
+    (Side::Target, "SET GLOBAL local_infile = 0", "LOCAL_INFILE", "warning"),
+    (Side::Target, "SET GLOBAL max_allowed_packet = 1048576", "TARGET_PACKET", "warning"),
+    (Side::Target, "SET GLOBAL time_zone = '+03:00'", "TIME_ZONE", "warning"),
+    (Side::Target, "SET GLOBAL sql_mode = 'ANSI_QUOTES'", "SQL_MODE", "warning"),
+];
+const OF_MARIADB: [Fault; 2] = [
+    (Side::Source, "SET GLOBAL binlog_format = 'STATEMENT'", "BINLOG_FORMAT", "failed"),
+    (Side::Target, "SET GLOBAL character_set_server = 'latin2'", "CHARACTER_SET", "warning"),
+];
+const OF_MYSQL: [Fault; 3] = [
+    (Side::Source, "SET GLOBAL server_id = 0", "SERVER_ID", "failed"),
+    (Side::Target, "SET GLOBAL super_read_only = 1", "TARGET_WRITABLE", "failed"),
+    (Side::Target, "SET GLOBAL collation_server = 'utf8mb4_bin'", "COLLATION", "warning"),
+];
+
+#[test]
+fn planted_faults_are_found_on_mysql() {
+    are_found(Flavour::Mysql, &OF_MYSQL);
+}
+
+#[test]
+fn planted_faults_are_found_on_mariadb() {
+    are_found(Flavour::Mariadb, &OF_MARIADB);
+}
+
+fn are_found(flavour: Flavour, more: &[Fault]) {
+    let pair = Pair::start(flavour);
+    for (server, settings) in [
+        (
+            &pair.source(),
+            "SET GLOBAL binlog_row_metadata = 'FULL'; SET GLOBAL binlog_expire_logs_seconds = 604800",
+        ),
+        (&pair.target(), "SET GLOBAL local_infile = 1; SET GLOBAL max_allowed_packet = 67108864"),
+    ] {
+        sql(server, settings);
+    }
+    make(&pair.source(), "planted");
+    let service = Service::start("planted");
+    service.create(&pair, "planted");
+    let before = items(&service);
+    let noted: Vec<&Value> = before.iter().filter(|item| item["result"] != "passed").collect();
+    assert!(noted.iter().all(|item| item["code"] == "GTID"), "{noted:?}");
+    for (side, plant, code, result) in FAULTS.iter().chain(more) {
+        let server = if *side == Side::Source { pair.source() } else { pair.target() };
+        sql(&server, plant);
+        let found = items(&service);
+        let item = found.iter().find(|item| item["code"] == *code).expect(code);
+        assert_eq!(item["result"], *result, "{plant}: {item}");
+        let others = found.iter().filter(|item| item["result"] == "failed" && item["code"] != *code);
+        // Without the right to look, nothing is there to be copied either.
+        assert!(
+            others.clone().all(|other| other["code"] == "OBJECTS"),
+            "{plant}: {:?}",
+            others.collect::<Vec<_>>()
+        );
+        sql(&server, &statements(item["remedy"].as_str().expect("a remedy")));
+        let after = items(&service);
+        let item = after.iter().find(|item| item["code"] == *code).expect(code);
+        assert_eq!(item["result"], "passed", "{plant}: {item}");
+    }
+}
+
+fn items(service: &Service) -> Vec<Value> {
+    service.does(&["precheck", "planted"]);
+    loop {
+        let shown = service.gets(&["show", "planted"]);
+        if shown["status"] != "Prechecking" {
+            return shown["precheck"].as_array().expect("items").clone();
+        }
+    }
+}
+
+/// The statements of a remedy, as a person would copy them.
+fn statements(remedy: &str) -> String {
+    let statement = |part: &str| {
+        let from = ["GRANT ", "SET GLOBAL "].iter().filter_map(|verb| part.find(verb)).min()?;
+        let end = [" on the ", ", or another"].iter().filter_map(|end| part.find(end)).min();
+        Some(part[from..end.unwrap_or(part.len())].trim().to_owned())
+    };
+    let found: Vec<String> = remedy.split(';').filter_map(statement).collect();
+    assert!(!found.is_empty(), "no statement in {remedy}");
+    found.join("; ")
+}
