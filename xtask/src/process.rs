@@ -71,6 +71,11 @@ impl Process {
         stat(self.child.id()).map_or(0.0, |stat| stat.cpu_seconds)
     }
 
+    /// Resident now, in MB.
+    pub(crate) fn resident_mb(&self) -> f64 {
+        size_of(self.child.id(), "VmRSS:").unwrap_or(0.0)
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         stat(self.child.id()).is_none_or(|stat| stat.ended)
     }
@@ -119,8 +124,12 @@ fn stat(pid: u32) -> Option<Stat> {
 
 /// The largest resident size so far, in MB.
 fn peak_of(pid: u32) -> Option<f64> {
+    size_of(pid, "VmHWM:")
+}
+
+fn size_of(pid: u32, which: &str) -> Option<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(which))?;
     let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib * 1024.0 / 1e6)
 }

@@ -124,6 +124,13 @@ impl Program {
         }
     }
 
+    /// The program, and nothing of this process's surroundings that would change what it does.
+    pub(crate) fn plain(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.env_remove("RUST_LOG");
+        command
+    }
+
     fn command(&self, verb: &str, route: &Route) -> Command {
         let mut command = Command::new(&self.path);
         command.args([verb, "--source", &route.source, "--target", &route.target]);

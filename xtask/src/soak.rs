@@ -2,6 +2,7 @@
 
 mod compare;
 mod kill;
+mod links;
 mod random;
 mod statements;
 mod workload;
@@ -21,6 +22,12 @@ pub(crate) enum Action {
         #[command(flatten)]
         range: Range,
     },
+    /// Many links on one service: starting all, restarting all, and what they cost when nothing happens
+    Links {
+        /// How many links
+        #[arg(long, default_value_t = 200)]
+        count: u32,
+    },
 }
 
 /// Which seeds are run. The same seed gives the same statements and the same moments.
@@ -36,6 +43,10 @@ pub(crate) struct Range {
 
 pub(crate) fn run(action: &Action) -> Result<(), String> {
     match action {
+        Action::Links { count } => {
+            tidegate_sandbox::install_flavour(Flavour::Mysql)?;
+            links::run(&Program::build()?, *count)
+        }
         Action::Kill { flavour, range } => kill(*flavour, range.first_seed, range.seeds),
     }
 }
