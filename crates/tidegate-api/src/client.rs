@@ -1,8 +1,8 @@
 //! A client of the service. It blocks: whoever is asynchronous calls it from a thread.
 
 use crate::{
-    Cleanup, Command, CommandAnswer, CommandRequest, CreateInstance, Instance, InstanceList, LoggedIn, Login,
-    NewName, NewPasswords, Problem, Status, Transition,
+    AccountView, Cleanup, Command, CommandAnswer, CommandRequest, CreateInstance, Instance, InstanceList,
+    LoggedIn, Login, NewName, NewPasswords, Problem, PutAccount, Status, Transition,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +36,23 @@ impl Client {
 
     pub fn log_in(&self, login: &Login) -> Result<LoggedIn, Refusal> {
         self.ask(Method::POST, "login", Some(login))
+    }
+
+    pub fn accounts(&self) -> Result<Vec<AccountView>, Refusal> {
+        self.get("accounts")
+    }
+
+    pub fn put_account(&self, name: &str, account: &PutAccount) -> Result<AccountView, Refusal> {
+        self.ask(Method::PUT, &format!("accounts/{}", escaped(name)), Some(account))
+    }
+
+    pub fn remove_account(&self, name: &str) -> Result<(), Refusal> {
+        self.ask::<(), ()>(Method::DELETE, &format!("accounts/{}", escaped(name)), None)
+    }
+
+    /// A token that does not expire.
+    pub fn key(&self) -> Result<LoggedIn, Refusal> {
+        self.ask::<(), _>(Method::POST, "keys", None)
     }
 
     pub fn create(&self, instance: &CreateInstance) -> Result<Instance, Refusal> {
@@ -114,6 +131,7 @@ impl Client {
         let status = answer.status();
         let text = answer.body_mut().read_to_vec().map_err(|error| away(error.to_string()))?;
         if status.is_success() {
+            let text = if text.is_empty() { b"null".to_vec() } else { text };
             return serde_json::from_slice(&text)
                 .map_err(|error| away(format!("the answer is not understood: {error}")));
         }

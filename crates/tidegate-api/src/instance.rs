@@ -1,5 +1,6 @@
 use crate::{Command, Status};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What an instance is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +15,7 @@ pub enum Kind {
 }
 
 /// A database server and how to log in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
     /// `mysql://user@host:port/?options`, without a password.
@@ -22,6 +23,13 @@ pub struct EndpointSpec {
     /// Taken in, never given out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+}
+
+impl fmt::Debug for EndpointSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let password = self.password.as_ref().map(|_| "…");
+        f.debug_struct("EndpointSpec").field("url", &self.url).field("password", &password).finish()
+    }
 }
 
 /// Which tables, in the words of `tidegate sync`.
@@ -164,7 +172,24 @@ pub struct Login {
 pub struct LoggedIn {
     pub token: String,
     pub role: String,
-    pub expires_at: String,
+    /// Never, for a key.
+    pub expires_at: Option<String>,
+}
+
+/// Who may use the service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountView {
+    pub name: String,
+    pub role: String,
+}
+
+/// A new account, or another role and password for one.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PutAccount {
+    /// `viewer`, `operator` or `admin`.
+    pub role: String,
+    pub password: String,
 }
 
 /// What it is to be called.

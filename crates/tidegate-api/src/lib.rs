@@ -8,8 +8,8 @@ mod status;
 
 pub use client::{Client, Refusal};
 pub use instance::{
-    Cleanup, CleanupStep, CommandAnswer, CommandRequest, CreateInstance, EndpointSpec, Instance,
+    AccountView, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CreateInstance, EndpointSpec, Instance,
     InstanceList, Kind, LoggedIn, Login, NewName, NewPasswords, Objects, PrecheckItem, PrecheckResult,
-    Problem, Progress, TableState, Transition, Tuning,
+    Problem, Progress, PutAccount, TableState, Transition, Tuning,
 };
 pub use status::{Command, Status};

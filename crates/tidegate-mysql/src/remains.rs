@@ -4,7 +4,9 @@ use crate::connect::{Endpoint, question_setup, quote_text, understand};
 use crate::{check, journal};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use tidegate_model::{InstanceName, Result};
+use tidegate_model::{Code, Error, InstanceName, Result};
+
+const DROP_SCHEMA: &str = "DROP DATABASE tidegate";
 
 /// One thing that is left, with the statements that remove it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,21 +23,46 @@ impl Endpoint {
         if let Some(instance) = target_of {
             remains.extend(state(&mut conn, instance).await?);
         }
-        let account = check::current_account(&mut conn).await?;
-        remains.push(Remain {
-            what: format!("the account {account} and its rights"),
-            statements: vec![format!("DROP USER {account}")],
-        });
+        remains.push(account(&mut conn).await?);
         Ok(remains)
     }
 
-    /// Runs statements one after the other, up to the first that fails.
-    pub async fn run_statements(&self, statements: &[String]) -> Result<()> {
+    /// Runs statements one after the other, up to the first that fails. Our schema stays if another link than `own` has
+    /// come into it meanwhile.
+    pub async fn run_statements(&self, own: &InstanceName, statements: &[String]) -> Result<()> {
         let mut conn = self.connect(&question_setup()).await?;
         for statement in statements {
+            if statement == DROP_SCHEMA {
+                refuse_if_needed(&mut conn, own).await?;
+            }
             conn.query_drop(statement.as_str()).await.map_err(understand)?;
         }
         Ok(())
+    }
+}
+
+/// The account that we are logged in with. One that can give rights to others is a person's, and not ours to drop.
+async fn account(conn: &mut Conn) -> Result<Remain> {
+    let account = check::current_account(conn).await?;
+    let grants: Vec<String> = conn.query("SHOW GRANTS").await.map_err(understand)?;
+    if grants.iter().any(|grant| grant.contains(" ON *.* ") && grant.contains("WITH GRANT OPTION")) {
+        let what =
+            format!("the account {account} administers this server, so it stays; give a link one of its own");
+        return Ok(Remain { what, statements: Vec::new() });
+    }
+    let statements = vec![format!("DROP USER {account}")];
+    Ok(Remain { what: format!("the account {account} and its rights"), statements })
+}
+
+async fn refuse_if_needed(conn: &mut Conn, own: &InstanceName) -> Result<()> {
+    let question =
+        format!("SELECT instance FROM tidegate.link WHERE instance <> {} LIMIT 1", quote_text(own.as_str()));
+    let other: Option<String> = conn.query_first(question).await.map_err(understand)?;
+    match other {
+        None => Ok(()),
+        Some(other) => {
+            Err(Error::new(Code::NotAllowed, format!("the link {other} uses the schema tidegate")))
+        }
     }
 }
 
@@ -56,7 +83,7 @@ async fn state(conn: &mut Conn, instance: &InstanceName) -> Result<Option<Remain
         conn.query_first(question).await.map_err(understand)?.unwrap_or_default();
     let own = own.unwrap_or(0);
     if all == own {
-        let statements = vec!["DROP DATABASE tidegate".to_owned()];
+        let statements = vec![DROP_SCHEMA.to_owned()];
         return Ok(Some(Remain { what: "the schema tidegate".to_owned(), statements }));
     }
     if own == 0 {

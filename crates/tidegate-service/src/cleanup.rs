@@ -6,7 +6,7 @@ use std::net::UdpSocket;
 use tidegate_api::{Cleanup, CleanupStep};
 use tidegate_model::{Error, InstanceName};
 
-/// Lists what is to be removed. `shared` says of an account (`user@host:port`) whether another instance needs it.
+/// Lists what is to be removed. `shared` says of a user whether another instance may need its account.
 pub(crate) async fn list(plan: &SyncPlan, shared: &(dyn Fn(&str) -> bool + Sync)) -> Cleanup {
     let mut steps = Vec::new();
     // The target's state first: it takes the account that is dropped after it.
@@ -23,7 +23,7 @@ pub(crate) async fn apply(plan: &SyncPlan, shared: &(dyn Fn(&str) -> bool + Sync
     let mut cleanup = list(plan, shared).await;
     for step in cleanup.steps.iter_mut().filter(|step| !step.statements.is_empty()) {
         let end = if step.side == plan.source().side().to_string() { plan.source() } else { plan.target() };
-        let done = end.run_statements(&step.statements).await;
+        let done = end.run_statements(plan.instance(), &step.statements).await;
         step.done = Some(done.is_ok());
         step.failed = done.err().map(|error| error.to_string());
     }
@@ -44,12 +44,12 @@ async fn of_server(
     };
     match end.remains(target_of).await {
         Ok(remains) => {
-            let kept = shared(&end.account());
+            let kept = shared(&end.user());
             let is_account = |what: &str| what.starts_with("the account");
             let steps = remains.into_iter().map(|remain| {
                 if kept && is_account(&remain.what) {
                     return step(
-                        format!("{}: another instance needs it, so it stays", remain.what),
+                        format!("{}: another instance has one of this name, so it stays", remain.what),
                         Vec::new(),
                     );
                 }

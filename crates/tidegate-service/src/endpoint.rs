@@ -110,6 +110,12 @@ impl Endpoint {
         }
     }
 
+    pub(crate) fn user(&self) -> String {
+        match &self.engine {
+            Engine::Mysql(at) => at.user.clone(),
+        }
+    }
+
     /// Host and port, written the same way whenever they are the same.
     pub fn address(&self) -> String {
         match &self.engine {
@@ -135,9 +141,9 @@ impl Endpoint {
         }
     }
 
-    pub(crate) async fn run_statements(&self, statements: &[String]) -> Result<()> {
+    pub(crate) async fn run_statements(&self, own: &InstanceName, statements: &[String]) -> Result<()> {
         match &self.engine {
-            Engine::Mysql(at) => at.run_statements(statements).await.map_err(|e| e.context(self.side)),
+            Engine::Mysql(at) => at.run_statements(own, statements).await.map_err(|e| e.context(self.side)),
         }
     }
 

@@ -1,8 +1,11 @@
 //! What is looked at before a link is started: the adapter's findings, and what only the service knows.
 
 use crate::sync::SyncPlan;
+use std::time::Duration;
 use tidegate_api::{PrecheckItem, PrecheckResult};
-use tidegate_model::{Finding, FindingSide, Result, Retry};
+use tidegate_model::{Code, Error, Finding, FindingSide, Result, Retry};
+
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// Looks at everything, side by side. A configuration that cannot be used is the one item then.
 pub(crate) async fn run(plan: Result<SyncPlan>) -> Vec<PrecheckItem> {
@@ -12,7 +15,12 @@ pub(crate) async fn run(plan: Result<SyncPlan>) -> Vec<PrecheckItem> {
         Ok(plan) => plan,
         Err(error) => return vec![judge(configuration(Err(error)))],
     };
-    let (findings, topology) = tokio::join!(plan.look(), plan.check_topology());
+    let looked = async { tokio::join!(plan.look(), plan.check_topology()) };
+    let Ok((findings, topology)) = tokio::time::timeout(WITHIN, looked).await else {
+        let what = format!("a server took the connection and did not answer for {} s", WITHIN.as_secs());
+        let silent = ours("ANSWERS", "Both servers answer in time", Err(Error::new(Code::Silent, what)));
+        return vec![judge(configuration(Ok(()))), judge(silent)];
+    };
     let topology = ours("TOPOLOGY", "The two servers and the names in the target fit together", topology);
     [configuration(Ok(()))].into_iter().chain(findings).chain([topology]).map(judge).collect()
 }

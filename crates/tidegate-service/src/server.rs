@@ -5,13 +5,18 @@ use crate::secrets::Vault;
 use crate::store::Store;
 use crate::supervisor::Supervisor;
 use std::fs::{File, Permissions};
+use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tidegate_model::{Code, Error, Result};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// So long requests that are under way may take when the service ends.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// How a server is to run.
 #[derive(Clone, Debug)]
@@ -40,12 +45,13 @@ impl Server {
         let key_file = settings.key_file.clone().unwrap_or_else(|| settings.data_dir.join("key"));
         let vault = Arc::new(Vault::open(&key_file)?);
         let store = Arc::new(Store::open(&settings.data_dir.join("store.sqlite"))?);
-        let first_password = store.ask(first_account).await?;
         let supervisor = Supervisor::new(store.clone(), vault.clone(), settings.data_dir.join("instances"));
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
             Error::new(Code::BadSetting, format!("--listen {}: {error}", settings.listen))
                 .with_remedy("choose another address or port")
         })?;
+        // Last: whoever is told it must be able to use it.
+        let first_password = store.ask(first_account).await?;
         Ok(Self { listener, service: Service::new(store, vault, supervisor), _lock: lock, first_password })
     }
 
@@ -57,11 +63,27 @@ impl Server {
     pub async fn serve(self, stop: CancellationToken) -> Result<()> {
         let supervisor = self.service.supervisor.clone();
         supervisor.resume().await?;
-        let served = axum::serve(self.listener, router(self.service))
-            .with_graceful_shutdown(async move { stop.cancelled().await })
-            .await;
-        supervisor.shut_down().await;
-        served.map_err(|error| Error::new(Code::Internal, format!("the listener failed: {error}")))
+        let asked = stop.clone();
+        let http = async {
+            let serving = axum::serve(self.listener, router(self.service))
+                .with_graceful_shutdown(async move { asked.cancelled().await });
+            let drained = async {
+                stop.cancelled().await;
+                tokio::time::sleep(DRAIN).await;
+            };
+            let served = tokio::select! {
+                served = serving.into_future() => served,
+                // Links do not wait for somebody who says nothing.
+                () = drained => Ok(()),
+            };
+            stop.cancel();
+            served.map_err(|error| Error::new(Code::Internal, format!("the listener failed: {error}")))
+        };
+        let links = async {
+            stop.cancelled().await;
+            supervisor.shut_down().await;
+        };
+        tokio::join!(http, links).0
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::account::AccountCommand;
 use crate::instance::InstanceCommand;
 use crate::quantity::{parse_bytes, parse_duration};
 use crate::remote::LoginArgs;
@@ -38,6 +39,9 @@ pub(crate) enum Command {
     Server(ServerArgs),
     /// Log in to a service; the token is kept for the other commands.
     Login(LoginArgs),
+    /// Accounts of a service.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Instances of a service.
     #[command(subcommand)]
     Instance(InstanceCommand),

@@ -1,11 +1,22 @@
 //! Numbers and places as people read them, and the way to standard output.
 
+use serde::Serialize;
 use std::io::Write;
 
 /// Prints to standard output. A reader that has gone away is not an error.
 pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// An answer, for a script or for a person.
+pub(crate) fn say(json: bool, value: &impl Serialize, text: &str) {
+    if json {
+        let line = serde_json::to_string(value).expect("our own types can be written");
+        print(&format!("{line}\n"));
+    } else {
+        print(text);
+    }
 }
 
 /// Servers write line breaks, and names and rows may hold terminal controls: neither may shape what is shown.

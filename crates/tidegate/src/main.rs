@@ -1,5 +1,6 @@
 //! The `tidegate` program. It only wires: what a person types goes to tidegate-service, what comes back is shown.
 
+mod account;
 mod args;
 mod explain;
 mod failure;
@@ -42,6 +43,10 @@ fn main() -> ExitCode {
             finish(json, &bars, server::run(args))
         }
         Command::Login(args) => finish(false, &bars, remote::log_in(args)),
+        Command::Account(command) => {
+            let json = command.json();
+            finish(json, &bars, account::run(command))
+        }
         Command::Instance(command) => {
             let json = command.json();
             finish(json, &bars, instance::run(command))

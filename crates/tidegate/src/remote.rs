@@ -69,7 +69,9 @@ pub(crate) async fn log_in(args: LoginArgs) -> Result<ExitCode> {
     keep(&Kept { server: base, token: got.token.clone() })?;
     figures::print(&format!(
         "logged in to {server} as {} ({}) until {}\n",
-        args.account, got.role, got.expires_at
+        args.account,
+        got.role,
+        got.expires_at.unwrap_or_default()
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -12,11 +12,14 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tidegate_api::{LoggedIn, Login};
 use tidegate_model::{Code, Error, Result};
+use tokio::sync::Semaphore;
 
 const SESSION: Duration = Duration::from_secs(12 * 3600);
 /// After so many wrong passwords in a row an account is locked for a while.
 const FAILURES_MAX: u32 = 5;
 const LOCKED_FOR: Duration = Duration::from_secs(60);
+const LOGIN_BYTES_MAX: usize = 1024;
+const HASHES_AT_ONCE: usize = 2;
 const FIRST_ACCOUNT: &str = "admin";
 
 /// Whoever has shown a valid token.
@@ -48,27 +51,32 @@ impl FromRequestParts<Service> for Caller {
     }
 }
 
-/// Wrong passwords in a row, by account.
-#[derive(Default)]
-pub(crate) struct Failures(Mutex<HashMap<String, (u32, Instant)>>);
+/// Tries in a row without success, by account.
+pub(crate) struct Failures {
+    tries: Mutex<HashMap<String, (u32, Instant)>>,
+    /// How many passwords may be looked at at once.
+    turns: Semaphore,
+}
 
 impl Failures {
-    fn is_locked(&self, account: &str) -> bool {
-        let failures = self.0.lock().expect("no holder panics");
-        failures
-            .get(account)
-            .is_some_and(|(count, last)| *count >= FAILURES_MAX && last.elapsed() < LOCKED_FOR)
+    pub(super) fn new() -> Self {
+        Self { tries: Mutex::default(), turns: Semaphore::new(HASHES_AT_ONCE) }
     }
 
-    fn count(&self, account: &str, right: bool) {
-        let mut failures = self.0.lock().expect("no holder panics");
-        if right {
-            failures.remove(account);
-            return;
-        }
-        failures.retain(|_, (_, last)| last.elapsed() < LOCKED_FOR);
-        let entry = failures.entry(account.to_owned()).or_insert((0, Instant::now()));
+    fn is_locked(&self, account: &str) -> bool {
+        let tries = self.tries.lock().expect("no holder panics");
+        tries.get(account).is_some_and(|(count, last)| *count >= FAILURES_MAX && last.elapsed() < LOCKED_FOR)
+    }
+
+    fn count(&self, account: &str) {
+        let mut tries = self.tries.lock().expect("no holder panics");
+        tries.retain(|_, (_, last)| last.elapsed() < LOCKED_FOR);
+        let entry = tries.entry(account.to_owned()).or_insert((0, Instant::now()));
         *entry = (entry.0 + 1, Instant::now());
+    }
+
+    fn forget(&self, account: &str) {
+        self.tries.lock().expect("no holder panics").remove(account);
     }
 }
 
@@ -78,10 +86,17 @@ pub(super) async fn login(
 ) -> Result<Json<LoggedIn>, Failure> {
     let Json(Login { account, password }) = body?;
     let refused = || Error::new(Code::NotLoggedIn, "the account or the password is wrong");
+    if account.len() > LOGIN_BYTES_MAX || password.len() > LOGIN_BYTES_MAX {
+        return Err(refused().into());
+    }
+    // A hash takes memory on purpose.
+    let _turn = service.failures.turns.acquire().await;
     if service.failures.is_locked(&account) {
         let what = format!("too many wrong passwords; try again in {} s", LOCKED_FOR.as_secs());
         return Err(Failure::new(Error::new(Code::NotLoggedIn, what), 429));
     }
+    // Counted before it is known: tries side by side are tries.
+    service.failures.count(&account);
     let asked = account.clone();
     let known = service
         .store
@@ -95,14 +110,14 @@ pub(super) async fn login(
             Ok(known.filter(|_| is_right).map(|one| one.account))
         })
         .await?;
-    service.failures.count(&account, known.is_some());
     let account = known.ok_or_else(refused)?;
+    service.failures.forget(&account.name);
     let text = token()?;
     let now = jiff::Timestamp::now();
     let until = now.as_second() + SESSION.as_secs() as i64;
     let (hash, name) = (token_hash(&text), account.name.clone());
     service.store.ask(move |store| store.put_token(&hash, &name, Some(until))).await?;
-    let expires_at = jiff::Timestamp::from_second(until).unwrap_or(now).to_string();
+    let expires_at = jiff::Timestamp::from_second(until).ok().map(|until| until.to_string());
     Ok(Json(LoggedIn { token: text, role: account.role.name().to_owned(), expires_at }))
 }
 

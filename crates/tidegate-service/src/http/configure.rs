@@ -38,9 +38,16 @@ pub(super) async fn configure(
     let Json(spec) = body?;
     let asked = id.clone();
     let found = service.store.ask(move |store| store.find(&asked)).await?;
-    let new = sealed(&service, found.id, spec)?;
-    let moved =
-        audited(&service, by, "configure", id.clone(), move |store, by| store.configure(&id, &new, by));
+    // A password goes only where it was given for: the same server, account and encryption.
+    let stays = |before: &EndpointSpec, now: &EndpointSpec, sealed: Option<Vec<u8>>| {
+        sealed.filter(|_| before.url == now.url)
+    };
+    let source_before = stays(&found.spec.source, &spec.source, found.source_password);
+    let target_before = stays(&found.spec.target, &spec.target, found.target_password);
+    let mut new = sealed(&service, found.id, spec)?;
+    new.source_password = new.source_password.or(source_before);
+    new.target_password = new.target_password.or(target_before);
+    let moved = audited(&service, by, "configure", id.clone(), move |store, by| store.configure(&new, by));
     let moved = moved.await?;
     match moved.decision {
         Decision::Refuse(why) => {

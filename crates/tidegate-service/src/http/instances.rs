@@ -72,10 +72,15 @@ pub(super) async fn command(
         let what = format!("'{name}' is no command of an instance");
         return Err(Failure::new(Error::new(Code::BadRequest, what), 404));
     };
+    let supervisor = service.supervisor.clone();
     let moved = service
         .store
         .ask(move |store| {
             let moved = store.decide(&id, Event::Command(command), &by, None, request.generation);
+            // Here, because whoever asked may be gone before the answer is there.
+            if let Ok(moved) = &moved {
+                supervisor.wake(&moved.instance.id);
+            }
             let outcome = match &moved {
                 Ok(moved) => match moved.decision {
                     Decision::Move(_) => "accepted".to_owned(),
@@ -84,7 +89,10 @@ pub(super) async fn command(
                 },
                 Err(error) => error.to_string(),
             };
-            store.audit(&by, command.name(), &id, &outcome)?;
+            // What was decided stands, whether it is written down who asked or not.
+            if let Err(error) = store.audit(&by, command.name(), &id, &outcome) {
+                tracing::error!(%error, by, command = command.name(), "a command is not in the audit");
+            }
             moved
         })
         .await?;
@@ -92,10 +100,7 @@ pub(super) async fn command(
     let found = moved.instance;
     let (status, generation) = (found.state.status, found.generation);
     match moved.decision {
-        Decision::Move(_) => {
-            service.supervisor.wake(&found.id);
-            Ok(Json(CommandAnswer::Accepted { status, generation }))
-        }
+        Decision::Move(_) => Ok(Json(CommandAnswer::Accepted { status, generation })),
         Decision::Already => Ok(Json(CommandAnswer::Already { status, generation })),
         Decision::Refuse(why) => {
             let instead = allowed(found.spec.kind, found.state);
@@ -141,13 +146,17 @@ async fn clean(service: &Service, id: String, apply: bool) -> Result<Cleanup, Fa
         return Err(Failure::instead(Error::new(Code::NotAllowed, what), instead));
     }
     let plan = service.supervisor.plan(&found)?;
-    let needed: Vec<String> = others
-        .iter()
-        .filter(|other| other.id != found.id && other.state.status != Status::Completed)
-        .filter_map(|other| service.supervisor.plan(other).ok())
-        .flat_map(|plan| [plan.source().account(), plan.target().account()])
-        .collect();
-    let shared = move |account: &str| needed.iter().any(|one| one.eq_ignore_ascii_case(account));
+    let others =
+        others.iter().filter(|other| other.id != found.id && other.state.status != Status::Completed);
+    let needed: Result<Vec<String>> =
+        others.map(|other| service.supervisor.plan(other)).try_fold(Vec::new(), |mut all, plan| {
+            let plan = plan?;
+            all.extend([plan.source().user(), plan.target().user()]);
+            Ok(all)
+        });
+    // By its name alone, because one server has many addresses; and whoever cannot be asked may need it.
+    let shared =
+        move |user: &str| needed.as_ref().map_or(true, |needed| needed.iter().any(|one| one == user));
     Ok(if apply { cleanup::apply(&plan, &shared).await } else { cleanup::list(&plan, &shared).await })
 }
 

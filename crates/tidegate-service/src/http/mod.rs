@@ -1,5 +1,6 @@
 //! The service over HTTP.
 
+mod accounts;
 mod auth;
 mod configure;
 mod instances;
@@ -11,7 +12,7 @@ use axum::Router;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use std::sync::Arc;
 use tidegate_api::Command;
 use tidegate_model::{Code, Error, Retry};
@@ -27,7 +28,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(store: Arc<Store>, vault: Arc<Vault>, supervisor: Arc<Supervisor>) -> Self {
-        Self { store, vault, supervisor, failures: Arc::default() }
+        Self { store, vault, supervisor, failures: Arc::new(auth::Failures::new()) }
     }
 }
 
@@ -37,6 +38,9 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(auth::ready))
         .route("/api/v1/login", post(auth::login))
+        .route("/api/v1/accounts", get(accounts::list))
+        .route("/api/v1/accounts/{name}", put(accounts::put).delete(accounts::remove))
+        .route("/api/v1/keys", post(accounts::key))
         .route("/api/v1/instances", get(instances::list).post(configure::create))
         .route("/api/v1/instances/{id}", get(instances::show).put(configure::configure))
         .route("/api/v1/instances/{id}/duplicate", post(configure::duplicate))

@@ -64,8 +64,33 @@ impl Store {
                      SET role = excluded.role, salt = excluded.salt, password = excluded.password",
                     params![account.name, account.role.name(), salt, password, now()],
                 )
+                .map_err(failed)?;
+            // Whoever had the old password is out.
+            within
+                .execute("DELETE FROM token WHERE account = ?1", [&account.name])
                 .map(|_| ())
                 .map_err(failed)
+        })
+    }
+
+    pub fn accounts(&self) -> Result<Vec<Account>> {
+        let found: Vec<(String, String)> = self.within(|within| {
+            let mut question =
+                within.prepare("SELECT name, role FROM account ORDER BY name").map_err(failed)?;
+            let rows = question.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+            rows.map(|row| row.map_err(failed)).collect()
+        })?;
+        found.into_iter().map(|(name, role)| Ok(Account { name, role: Role::parse(&role)? })).collect()
+    }
+
+    /// Its tokens go with it.
+    pub fn remove_account(&self, name: &str) -> Result<()> {
+        self.within(|within| {
+            let gone = within.execute("DELETE FROM account WHERE name = ?1", [name]).map_err(failed)?;
+            if gone == 0 {
+                return Err(Error::new(Code::BadRequest, format!("there is no account '{name}'")));
+            }
+            Ok(())
         })
     }
 

@@ -108,10 +108,10 @@ impl Store {
         })
     }
 
-    /// Gives an instance that was not started another configuration; passwords that are not given stay.
-    pub fn configure(&self, id_or_name: &str, new: &NewInstance, by: &str) -> Result<Moved> {
+    /// Gives an instance that was not started another configuration.
+    pub fn configure(&self, new: &NewInstance, by: &str) -> Result<Moved> {
         self.within(|within| {
-            let found = find(within, id_or_name)?;
+            let found = find(within, &new.id)?;
             let moved = move_on(within, found, Event::Command(Command::Configure), by, None)?;
             if let Decision::Move(_) = moved.decision {
                 let values = params![
@@ -124,8 +124,7 @@ impl Store {
                 ];
                 let changed = within.execute(
                     "UPDATE instance SET name = ?2, kind = ?3, spec = ?4, precheck = NULL, \
-                     source_password = COALESCE(?5, source_password), \
-                     target_password = COALESCE(?6, target_password) WHERE id = ?1",
+                     source_password = ?5, target_password = ?6 WHERE id = ?1",
                     values,
                 );
                 named(changed, &new.spec.name)?;

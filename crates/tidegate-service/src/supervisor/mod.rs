@@ -107,6 +107,14 @@ impl Supervisor {
         goes
     }
 
+    /// The owner with this bell has ended.
+    fn forget(&self, id: &str, woken: &Arc<Notify>) {
+        let mut owners = self.owners.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if owners.get(id).is_some_and(|owner| Arc::ptr_eq(&owner.woken, woken)) {
+            owners.remove(id);
+        }
+    }
+
     fn show_progress(&self, id: &str, progress: Option<Arc<Progress>>) {
         if let Some(owner) = self.owners.lock().expect("no holder panics").get_mut(id) {
             owner.progress = progress;

@@ -12,20 +12,23 @@ use tidegate_engine::link::Outcome;
 use tidegate_engine::progress::{Progress, Step};
 use tidegate_model::{Code, Error, Result, Retry};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 /// A link that is to stop ends at its next commit. If that takes longer than this, its connections are cut: what was not
 /// committed is not there.
 const STOP_WITHIN: Duration = Duration::from_secs(7);
 /// So long is tried to keep an earlier run of a terminated link from writing.
 const FENCE_WITHIN: Duration = Duration::from_secs(2);
+/// A start that takes longer than this does not keep others from starting.
+const STARTING_HELD: Duration = Duration::from_secs(10);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The store may be locked by a backup for a moment.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) async fn own(supervisor: Arc<Supervisor>, id: String, woken: Arc<Notify>) {
+    let _entry = Entry { supervisor: supervisor.clone(), id: id.clone(), woken: woken.clone() };
     let mut owner = Owner { supervisor, id, woken, trouble: None };
     while !owner.supervisor.stop.is_cancelled() {
         match owner.turn().await {
@@ -36,6 +39,19 @@ pub(super) async fn own(supervisor: Arc<Supervisor>, id: String, woken: Arc<Noti
                 tokio::time::sleep(STORE_AGAIN).await;
             }
         }
+    }
+}
+
+/// Whatever ends the owner, a panic too: the next wake finds nobody, and makes another.
+struct Entry {
+    supervisor: Arc<Supervisor>,
+    id: String,
+    woken: Arc<Notify>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.supervisor.forget(&self.id, &self.woken);
     }
 }
 
@@ -98,13 +114,18 @@ impl Owner {
                 return self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ());
             }
         };
-        let starting = self.supervisor.starting.clone().acquire_owned().await;
+        let starting = tokio::select! {
+            starting = self.supervisor.starting.clone().acquire_owned() => starting.ok(),
+            // It may not be to run any more: look again.
+            () = self.woken.notified() => return Ok(()),
+            () = self.supervisor.stop.cancelled() => return Ok(()),
+        };
         let progress = Arc::new(Progress::new());
         let stop = self.supervisor.stop.child_token();
         self.supervisor.show_progress(&self.id, Some(progress.clone()));
         crash::point("link-begins");
-        let running = tokio::spawn(plan.run(progress.clone(), stop.clone()));
-        let ended = self.follow(running, progress.step(), stop, starting.ok()).await;
+        let running = AbortOnDropHandle::new(tokio::spawn(plan.run(progress.clone(), stop.clone())));
+        let ended = self.follow(running, progress.step(), stop, starting).await;
         self.supervisor.show_progress(&self.id, None);
         crash::point("link-ended");
         if self.supervisor.stop.is_cancelled() || !self.find().await?.state.is_running() {
@@ -124,13 +145,14 @@ impl Owner {
     /// Tells what the link reaches, and stops it when its status says so.
     async fn follow(
         &mut self,
-        mut running: JoinHandle<Result<Outcome>>,
+        mut running: AbortOnDropHandle<Result<Outcome>>,
         mut steps: watch::Receiver<Step>,
         stop: tokio_util::sync::CancellationToken,
         mut starting: Option<tokio::sync::OwnedSemaphorePermit>,
     ) -> Result<Outcome> {
         let panicked = || Error::new(Code::Internal, "the link's task panicked");
         let mut deadline = None;
+        let begun = Instant::now();
         loop {
             let late = async {
                 match deadline {
@@ -141,11 +163,17 @@ impl Owner {
             tokio::select! {
                 ended = &mut running => return ended.unwrap_or_else(|_| Err(panicked())),
                 () = self.woken.notified() => {
-                    if deadline.is_none() && !self.find().await?.state.is_running() {
+                    if deadline.is_none() && !self.is_to_run().await {
                         stop.cancel();
                         crash::point("stop-asked");
                         deadline = Some(Instant::now() + STOP_WITHIN);
                     }
+                }
+                () = self.supervisor.stop.cancelled(), if deadline.is_none() => {
+                    deadline = Some(Instant::now() + STOP_WITHIN);
+                }
+                () = tokio::time::sleep_until(begun + STARTING_HELD), if starting.is_some() => {
+                    drop(starting.take());
                 }
                 Ok(()) = steps.changed() => {
                     let step = *steps.borrow_and_update();
@@ -153,14 +181,29 @@ impl Owner {
                         drop(starting.take());
                         self.trouble = None;
                     }
-                    self.reached(step).await?;
+                    while let Err(error) = self.reached(step).await {
+                        tracing::error!(instance = self.id, %error, "what it reached is not written down");
+                        tokio::time::sleep(STORE_AGAIN).await;
+                    }
                 }
                 () = late => {
                     running.abort();
+                    let _ = (&mut running).await;
                     tracing::info!(instance = self.id, "its connections were cut: it did not stop in time");
                     return Ok(Outcome::Stopped);
                 }
             }
+        }
+    }
+
+    /// Asks until the store answers: a link that runs is not let go.
+    async fn is_to_run(&self) -> bool {
+        loop {
+            match self.find().await {
+                Ok(found) => return found.state.is_running(),
+                Err(error) => tracing::error!(instance = self.id, %error, "its status cannot be read"),
+            }
+            tokio::time::sleep(STORE_AGAIN).await;
         }
     }
 
@@ -203,8 +246,14 @@ impl Owner {
         if found.state.status == Status::Terminating {
             let fenced =
                 tokio::time::timeout(FENCE_WITHIN, async { self.supervisor.plan(found)?.fence().await });
-            if let Ok(Err(error)) = fenced.await {
-                tracing::info!(instance = self.id, %error, "the target cannot be asked; nothing of ours runs");
+            match fenced.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::info!(instance = self.id, %error, "the target cannot be asked; nothing of ours runs");
+                }
+                Err(_) => {
+                    tracing::info!(instance = self.id, "the target does not answer; nothing of ours runs")
+                }
             }
         }
         crash::point("fenced");

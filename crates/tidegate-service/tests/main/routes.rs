@@ -8,7 +8,11 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 /// All of them, but those that anybody may ask: a new route has to be put down here.
-const GUARDED: [(&str, &str); 12] = [
+const GUARDED: [(&str, &str); 16] = [
+    ("GET", "/api/v1/accounts"),
+    ("PUT", "/api/v1/accounts/x"),
+    ("DELETE", "/api/v1/accounts/x"),
+    ("POST", "/api/v1/keys"),
     ("GET", "/api/v1/instances"),
     ("POST", "/api/v1/instances"),
     ("GET", "/api/v1/instances/x"),
@@ -93,7 +97,7 @@ async fn nobody_gets_in_without_a_token() {
     let token = got["token"].as_str().unwrap();
     for (method, path) in GUARDED {
         let (status, text) = running.ask(method, path, Some(token), "{}").await;
-        assert!(matches!(status, 200 | 404 | 422), "{method} {path}: {status} {text}");
+        assert!(matches!(status, 200 | 400 | 404 | 422), "{method} {path}: {status} {text}");
     }
 }
 
@@ -155,9 +159,90 @@ async fn what_is_wrong_is_named() {
 #[tokio::test]
 async fn guessing_is_slow() {
     let running = Running::start("guess").await;
-    for _ in 0..5 {
-        assert_eq!(running.log_in("wrong").await.0, 401);
-    }
+    // Side by side, too.
+    let tries = (0..12).map(|_| running.log_in("wrong"));
+    let answers: Vec<u16> =
+        futures_util::future::join_all(tries).await.into_iter().map(|one| one.0).collect();
+    assert_eq!(answers.iter().filter(|status| **status == 401).count(), 5, "{answers:?}");
     let (status, got) = running.log_in(&running.password).await;
     assert_eq!(status, 429, "{got}");
+}
+
+#[tokio::test]
+async fn roles_hold() {
+    let running = Running::start("roles").await;
+    let admin = running.log_in(&running.password).await.1["token"].as_str().unwrap().to_owned();
+    for (name, role, password, status) in [
+        ("eve", "viewer", "long-enough-1", 200),
+        ("otto", "operator", "long-enough-2", 200),
+        ("short", "viewer", "short", 400),
+        ("a b", "viewer", "long-enough-3", 400),
+        ("max", "king", "long-enough-4", 400),
+    ] {
+        let body = serde_json::json!({ "role": role, "password": password }).to_string();
+        let path = format!("/api/v1/accounts/{}", name.replace(' ', "%20"));
+        let (found, text) = running.ask("PUT", &path, Some(&admin), &body).await;
+        assert_eq!(found, status, "{name}: {text}");
+        assert!(!text.contains(password), "{text}");
+    }
+    let mut tokens = Vec::new();
+    for (name, password) in [("eve", "long-enough-1"), ("otto", "long-enough-2")] {
+        let body = serde_json::json!({ "account": name, "password": password }).to_string();
+        let (status, text) = running.ask("POST", "/api/v1/login", None, &body).await;
+        assert_eq!(status, 200, "{text}");
+        let got: serde_json::Value = serde_json::from_str(&text).unwrap();
+        tokens.push(got["token"].as_str().unwrap().to_owned());
+    }
+    let (viewer, operator) = (tokens[0].as_str(), tokens[1].as_str());
+    for (method, path, body, token, status) in [
+        ("GET", "/api/v1/instances", "", viewer, 200),
+        ("POST", "/api/v1/instances/x/start", "{}", viewer, 403),
+        ("POST", "/api/v1/instances/x/start", "{}", operator, 404),
+        ("GET", "/api/v1/accounts", "", operator, 403),
+        ("PUT", "/api/v1/accounts/eve", r#"{"role":"admin","password":"long-enough-9"}"#, operator, 403),
+        ("DELETE", "/api/v1/accounts/admin", "", operator, 403),
+        ("DELETE", "/api/v1/accounts/admin", "", &admin, 409),
+        ("DELETE", "/api/v1/accounts/eve", "", &admin, 204),
+        ("GET", "/api/v1/instances", "", viewer, 401),
+    ] {
+        let (found, text) = running.ask(method, path, Some(token), body).await;
+        assert_eq!(found, status, "{method} {path}: {text}");
+    }
+    let (status, text) = running.ask("POST", "/api/v1/keys", Some(operator), "").await;
+    let key: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &key["expires_at"]), (200, &serde_json::Value::Null));
+    assert_eq!(running.ask("GET", "/api/v1/instances", key["token"].as_str(), "").await.0, 200);
+}
+
+/// A stored password is not sent to another server than the one it was given for.
+#[tokio::test]
+async fn a_password_stays_with_its_url() {
+    let running = Running::start("url").await;
+    let token = running.log_in(&running.password).await.1["token"].as_str().unwrap().to_owned();
+    let spec = |name: &str, url: &str, password: Option<&str>| {
+        let mut end = serde_json::json!({ "url": url });
+        if let Some(password) = password {
+            end["password"] = password.into();
+        }
+        serde_json::json!({ "name": name, "kind": "sync", "source": end, "target": end }).to_string()
+    };
+    let first = "mysql://u@127.0.0.1:1/";
+    let body = spec("a", first, Some("secret"));
+    assert_eq!(running.ask("POST", "/api/v1/instances", Some(&token), &body).await.0, 201);
+    let kept = || passwords(&running.folder);
+    assert_eq!(kept(), 1);
+    let body = spec("a", first, None);
+    assert_eq!(running.ask("PUT", "/api/v1/instances/a", Some(&token), &body).await.0, 200);
+    assert_eq!(kept(), 1, "the same URL keeps it");
+    let body = spec("a", "mysql://u@127.0.0.1:2/", None);
+    assert_eq!(running.ask("PUT", "/api/v1/instances/a", Some(&token), &body).await.0, 200);
+    assert_eq!(kept(), 0, "another URL does not");
+}
+
+/// Instances that have both passwords.
+fn passwords(folder: &std::path::Path) -> i64 {
+    let store = rusqlite::Connection::open(folder.join("store.sqlite")).unwrap();
+    let question =
+        "SELECT COUNT(*) FROM instance WHERE source_password IS NOT NULL AND target_password IS NOT NULL";
+    store.query_row(question, [], |row| row.get(0)).unwrap()
 }

@@ -9,7 +9,6 @@ use crate::login::read_file;
 use crate::quantity::{parse_bytes, parse_duration};
 use crate::remote::{RemoteArgs, call};
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -213,39 +212,43 @@ pub(crate) async fn run(command: InstanceCommand) -> Result<ExitCode> {
             let made = call(move || client.create(&request)).await?;
             let text =
                 format!("{} is made ({}): tidegate instance start {}\n", made.name, made.id, made.name);
-            say(json, &made, &text);
+            figures::say(json, &made, &text);
         }
         InstanceCommand::Configure(args) => {
             let request = args.request()?;
             let made = call(move || client.configure(&args.name, &request)).await?;
-            say(json, &made, &format!("{} is configured anew\n", made.name));
+            figures::say(json, &made, &format!("{} is configured anew\n", made.name));
         }
         InstanceCommand::Duplicate(args) => {
             let made = call(move || client.duplicate(&args.one.name, &args.new_name)).await?;
             let text =
                 format!("{} is made ({}): tidegate instance start {}\n", made.name, made.id, made.name);
-            say(json, &made, &text);
+            figures::say(json, &made, &text);
         }
         InstanceCommand::Rename(args) => {
             let made = call(move || client.rename(&args.one.name, &args.new_name)).await?;
-            say(json, &made, &format!("it is called {} now\n", made.name));
+            figures::say(json, &made, &format!("it is called {} now\n", made.name));
         }
         InstanceCommand::Passwords(args) => {
             let passwords = args.passwords()?;
             let made = call(move || client.passwords(&args.one.name, &passwords)).await?;
-            say(json, &made, &format!("{} has other passwords, from its next start on\n", made.name));
+            figures::say(
+                json,
+                &made,
+                &format!("{} has other passwords, from its next start on\n", made.name),
+            );
         }
         InstanceCommand::List { .. } => {
             let list = call(move || client.list(None)).await?;
-            say(json, &list, &table::list(&list));
+            figures::say(json, &list, &table::list(&list));
         }
         InstanceCommand::Show(one) => {
             let shown = call(move || client.show(&one.name)).await?;
-            say(json, &shown, &table::one(&shown));
+            figures::say(json, &shown, &table::one(&shown));
         }
         InstanceCommand::History(one) => {
             let lines = call(move || client.history(&one.name)).await?;
-            say(json, &lines, &table::history(&lines));
+            figures::say(json, &lines, &table::history(&lines));
         }
         InstanceCommand::Precheck(many) => return ask(client, many, Command::Precheck, json).await,
         InstanceCommand::Start(many) => return ask(client, many, Command::Start, json).await,
@@ -255,20 +258,11 @@ pub(crate) async fn run(command: InstanceCommand) -> Result<ExitCode> {
         InstanceCommand::Release(sure) => return ask_surely(client, sure, Command::Release, json).await,
         InstanceCommand::Cleanup { one, apply } => {
             let cleanup = call(move || client.cleanup(&one.name, apply)).await?;
-            say(json, &cleanup, &table::cleanup(&cleanup));
+            figures::say(json, &cleanup, &table::cleanup(&cleanup));
         }
         InstanceCommand::Wait(args) => return wait(client, args, json).await,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn say(json: bool, value: &impl Serialize, text: &str) {
-    if json {
-        let line = serde_json::to_string(value).expect("our own types can be written");
-        figures::print(&format!("{line}\n"));
-    } else {
-        figures::print(text);
-    }
 }
 
 /// Asks for the same of several instances, whatever becomes of the others. The first refusal is the error.
@@ -287,7 +281,7 @@ async fn ask(client: Arc<Client>, many: ManyArgs, command: Command, json: bool) 
                         format!("{name} is {} already\n", status.title())
                     }
                 };
-                say(json, &answer, &text);
+                figures::say(json, &answer, &text);
             }
             Err(error) if refused.is_none() => refused = Some(error),
             Err(error) => tracing::error!(%error, "refused"),
@@ -305,7 +299,7 @@ async fn ask_surely(client: Arc<Client>, sure: SureArgs, command: Command, json:
         let asker = client.clone();
         let shown = call(move || asker.show(&name)).await?;
         let what = outlook(&shown, command);
-        say(json, &serde_json::json!({ "dry_run": what }), &format!("{what}\n"));
+        figures::say(json, &serde_json::json!({ "dry_run": what }), &format!("{what}\n"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -332,7 +326,7 @@ async fn wait(client: Arc<Client>, args: WaitArgs, json: bool) -> Result<ExitCod
         let (asker, name) = (client.clone(), args.one.name.clone());
         let shown = call(move || asker.show(&name)).await?;
         if reached(&shown, args.goal) {
-            say(json, &shown, &format!("{} is {}\n", shown.name, shown.title));
+            figures::say(json, &shown, &format!("{} is {}\n", shown.name, shown.title));
             return Ok(ExitCode::SUCCESS);
         }
         if never(&shown, args.goal) {
@@ -341,7 +335,7 @@ async fn wait(client: Arc<Client>, args: WaitArgs, json: bool) -> Result<ExitCod
             return Err(Error::new(Code::NotAllowed, what).with_remedy("see tidegate instance show"));
         }
         if began.elapsed() >= args.timeout {
-            say(json, &shown, &format!("{} is {} still\n", shown.name, shown.title));
+            figures::say(json, &shown, &format!("{} is {} still\n", shown.name, shown.title));
             return Ok(ExitCode::from(EXIT_LATE));
         }
         tokio::time::sleep(LOOK_EVERY).await;

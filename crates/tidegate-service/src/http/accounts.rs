@@ -1,0 +1,101 @@
+//! Who may use the service: for those who may say so.
+
+use super::auth::Caller;
+use super::{Failure, Service};
+use crate::secrets::{SALT_BYTES, password_hash, random, token, token_hash};
+use crate::store::{Account, Role};
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use tidegate_api::{AccountView, LoggedIn, PutAccount};
+use tidegate_model::{Code, Error, Result};
+
+/// Short ones are guessed.
+const PASSWORD_CHARS_MIN: usize = 12;
+
+pub(super) async fn list(
+    State(service): State<Service>,
+    caller: Caller,
+) -> Result<Json<Vec<AccountView>>, Failure> {
+    caller.need(Role::Admin)?;
+    let accounts = service.store.ask(|store| store.accounts()).await?;
+    Ok(Json(accounts.into_iter().map(view).collect()))
+}
+
+/// Makes an account, or gives it another role and password.
+pub(super) async fn put(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    body: Result<Json<PutAccount>, JsonRejection>,
+) -> Result<Json<AccountView>, Failure> {
+    let by = caller.need(Role::Admin)?.to_owned();
+    let Json(PutAccount { role, password }) = body?;
+    let bad = |what: String| Error::new(Code::BadRequest, what);
+    let role = Role::ALL.into_iter().find(|one| one.name() == role);
+    let role = role.ok_or_else(|| bad("role: write viewer, operator or admin".to_owned()))?;
+    if password.chars().count() < PASSWORD_CHARS_MIN {
+        return Err(bad(format!("password: give at least {PASSWORD_CHARS_MIN} characters")).into());
+    }
+    let well = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(well) {
+        return Err(bad("name: write letters, digits and - _ . @, 64 at most".to_owned()).into());
+    }
+    if name == by && role != Role::Admin {
+        let what = "nobody takes the role admin from the account that asks: let another admin do it";
+        return Err(Error::new(Code::NotAllowed, what).into());
+    }
+    let account = Account { name, role };
+    let stored = account.clone();
+    service
+        .store
+        .ask(move |store| {
+            let salt = random::<SALT_BYTES>()?;
+            store.put_account(&stored, &salt, &password_hash(&password, &salt)?)?;
+            store.audit(&by, "put account", &stored.name, stored.role.name())
+        })
+        .await?;
+    Ok(Json(view(account)))
+}
+
+pub(super) async fn remove(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Failure> {
+    let by = caller.need(Role::Admin)?.to_owned();
+    if by == name {
+        let what = "nobody removes the account that asks: let another admin do it";
+        return Err(Error::new(Code::NotAllowed, what).into());
+    }
+    service
+        .store
+        .ask(move |store| {
+            store.remove_account(&name)?;
+            store.audit(&by, "remove account", &name, "accepted")
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A token of the caller's own that does not expire, for scripts.
+pub(super) async fn key(
+    State(service): State<Service>,
+    Caller(account): Caller,
+) -> Result<Json<LoggedIn>, Failure> {
+    let text = token()?;
+    let (hash, by) = (token_hash(&text), account.name.clone());
+    service
+        .store
+        .ask(move |store| {
+            store.put_token(&hash, &by, None)?;
+            store.audit(&by, "make key", &by, "accepted")
+        })
+        .await?;
+    Ok(Json(LoggedIn { token: text, role: account.role.name().to_owned(), expires_at: None }))
+}
+
+fn view(account: Account) -> AccountView {
+    AccountView { name: account.name, role: account.role.name().to_owned() }
+}
