@@ -23,16 +23,25 @@ impl Surroundings {
 
     /// `$XDG_STATE_HOME/tidegate/<name>`, else `~/.local/state/tidegate/<name>`.
     pub(crate) fn link_folder(&self, name: &InstanceName) -> Result<PathBuf> {
+        Ok(self.state("the change log")?.join(name.as_str()))
+    }
+
+    /// `server` in the same place.
+    pub fn server_folder(&self) -> Result<PathBuf> {
+        Ok(self.state("the store")?.join("server"))
+    }
+
+    fn state(&self, of: &str) -> Result<PathBuf> {
         let absolute = |path: &&PathBuf| path.is_absolute();
         let state = match (self.state_home.as_ref().filter(absolute), self.home.as_ref().filter(absolute)) {
             (Some(state), _) => state.clone(),
             (None, Some(home)) => home.join(".local/state"),
             (None, None) => {
-                let what = "there is no place for the change log: neither HOME nor XDG_STATE_HOME is set";
+                let what = format!("there is no place for {of}: neither HOME nor XDG_STATE_HOME is set");
                 return Err(Error::new(Code::BadSetting, what).with_remedy("name a folder with --data-dir"));
             }
         };
-        Ok(state.join("tidegate").join(name.as_str()))
+        Ok(state.join("tidegate"))
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tidegate_service::folder::Surroundings;
 use tidegate_service::server::{Server, Settings};
 use tidegate_service::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
@@ -35,7 +36,7 @@ pub(crate) struct ServerArgs {
 pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
     let data_dir = match args.data_dir {
         Some(folder) => folder,
-        None => default_folder()?,
+        None => Surroundings::of_process().server_folder()?,
     };
     let settings = Settings { listen: args.listen, data_dir, key_file: args.key_file };
     let mut signals = Signals::listen()?;
@@ -69,14 +70,4 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
     };
     ended.unwrap_or_else(|_| Err(Error::new(Code::Internal, "the server's task panicked")))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn default_folder() -> Result<PathBuf> {
-    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
-    let state = state.ok_or_else(|| {
-        let what = "there is no place for the store: neither HOME nor XDG_STATE_HOME is set";
-        Error::new(Code::BadSetting, what).with_remedy("name a folder with --data-dir")
-    })?;
-    Ok(state.join("tidegate/server"))
 }

@@ -58,7 +58,7 @@ pub(super) fn run(program: &Program, count: u32) -> Result<(), String> {
              INSERT INTO many_{number}.t VALUES (1, 'one'), (2, 'two')"
         ))?;
     }
-    let mut service = Service::start(program, &folder, None)?;
+    let mut service = Service::start(program, &folder)?;
     let before = service.process.resident_mb();
     let names: Vec<String> = (0..count).map(|number| format!("many-{number}")).collect();
     for (number, name) in names.iter().enumerate() {
@@ -73,7 +73,7 @@ pub(super) fn run(program: &Program, count: u32) -> Result<(), String> {
     println!("{count} links: from start to running {:.1} s", started.elapsed().as_secs_f64());
     let started = Instant::now();
     service.process.kill();
-    service = Service::start(program, &folder, Some(()))?;
+    service = Service::start(program, &folder)?;
     service.until_all_run(count)?;
     println!("after a kill -9: all running again in {:.1} s", started.elapsed().as_secs_f64());
     service.report(count, before)?;
@@ -83,8 +83,8 @@ pub(super) fn run(program: &Program, count: u32) -> Result<(), String> {
 }
 
 impl<'a> Service<'a> {
-    /// With a password in the folder already, it is another start of the same service.
-    fn start(program: &'a Program, home: &'a Path, again: Option<()>) -> Result<Self, String> {
+    /// The first start says a password; later ones find it in the folder.
+    fn start(program: &'a Program, home: &'a Path) -> Result<Self, String> {
         let mut command = program.plain();
         command
             .args(["server", "--json", "--listen", "127.0.0.1:0", "--log-level", "warn"])
@@ -97,7 +97,7 @@ impl<'a> Service<'a> {
         BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
         let said: Listening = serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"))?;
         let file = home.join("password");
-        if let (Some(password), None) = (&said.first_password, again) {
+        if let Some(password) = &said.first_password {
             fs::write(&file, password).map_err(|error| error.to_string())?;
         }
         let service = Self { program, home, process };

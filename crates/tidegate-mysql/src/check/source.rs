@@ -37,12 +37,20 @@ pub(super) async fn source_findings(
     list.need("SERVER_ID", "The source sends its log", check_server_id(conn, endpoint).await);
     list.need("BINLOG_FORMAT", "The log holds rows", check_format(conn, endpoint).await);
     list.need("ROW_IMAGE", "The log holds whole rows", check_image(conn, endpoint).await);
-    list.need("SOURCE_RIGHTS", "The account may read", check_rights(conn, server, endpoint, selection).await);
-    list.need(
-        "BINLOG_FILTER",
-        "The log has the selected databases",
-        filters(conn, server, endpoint, selection).await,
-    );
+    let rights = "The account may read";
+    let status = match log_status(conn, server).await {
+        Ok(status) => status,
+        Err(error) => {
+            list.need("SOURCE_RIGHTS", rights, Err(error));
+            return list.findings;
+        }
+    };
+    let may_ask = status.is_some();
+    list.need("SOURCE_RIGHTS", rights, check_rights(conn, server, endpoint, selection, may_ask).await);
+    if let (Some(selection), Some(status)) = (selection, status.flatten()) {
+        let filters = check_filters(conn, endpoint, selection, &status).await;
+        list.need("BINLOG_FILTER", "The log has the selected databases", filters);
+    }
     list.findings
 }
 
@@ -51,10 +59,11 @@ async fn check_rights(
     server: Server,
     endpoint: &Endpoint,
     selection: Option<&Selection>,
+    may_ask_status: bool,
 ) -> Result<()> {
     let grants = Grants::read(conn, server).await?;
     let mut missing = Missing::of(&grants);
-    if log_status(conn, server).await?.is_none() {
+    if !may_ask_status {
         let right = if server.mariadb { "BINLOG MONITOR" } else { "REPLICATION CLIENT" };
         missing.lack(right, &Scope::Server);
     }
@@ -63,18 +72,6 @@ async fn check_rights(
         need_reading(conn, server, selection, &mut missing).await?;
     }
     missing.into_result().map_err(|error| error.context(endpoint))
-}
-
-async fn filters(
-    conn: &mut Conn,
-    server: Server,
-    endpoint: &Endpoint,
-    selection: Option<&Selection>,
-) -> Result<()> {
-    match (selection, log_status(conn, server).await?.flatten()) {
-        (Some(selection), Some(status)) => check_filters(conn, endpoint, selection, &status).await,
-        _ => Ok(()),
-    }
 }
 
 async fn check_log(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {

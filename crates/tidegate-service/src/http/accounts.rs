@@ -53,7 +53,8 @@ pub(super) async fn put(
         .ask(move |store| {
             let salt = random::<SALT_BYTES>()?;
             store.put_account(&stored, &salt, &password_hash(&password, &salt)?)?;
-            store.audit(&by, "put account", &stored.name, stored.role.name())
+            store.audit_done(&by, "put account", &stored.name, stored.role.name());
+            Ok(())
         })
         .await?;
     Ok(Json(view(account)))
@@ -73,7 +74,8 @@ pub(super) async fn remove(
         .store
         .ask(move |store| {
             store.remove_account(&name)?;
-            store.audit(&by, "remove account", &name, "accepted")
+            store.audit_done(&by, "remove account", &name, "accepted");
+            Ok(())
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -90,7 +92,8 @@ pub(super) async fn key(
         .store
         .ask(move |store| {
             store.put_token(&hash, &by, None)?;
-            store.audit(&by, "make key", &by, "accepted")
+            store.audit_done(&by, "make key", &by, "accepted");
+            Ok(())
         })
         .await?;
     Ok(Json(LoggedIn { token: text, role: account.role.name().to_owned(), expires_at: None }))

@@ -1,9 +1,9 @@
 //! Making instances, and what can be changed about them.
 
 use super::auth::Caller;
-use super::instances::shown;
+use super::instances::{refused, shown};
 use super::{Failure, Service};
-use crate::lifecycle::{Decision, State as LifeState, allowed};
+use crate::lifecycle::{Decision, State as LifeState};
 use crate::secrets;
 use crate::store::{Found, NewInstance, Role};
 use crate::supervisor::password_place;
@@ -50,11 +50,7 @@ pub(super) async fn configure(
     let moved = audited(&service, by, "configure", id.clone(), move |store, by| store.configure(&new, by));
     let moved = moved.await?;
     match moved.decision {
-        Decision::Refuse(why) => {
-            let found = moved.instance;
-            let what = format!("{} is {}: {why}", found.spec.name, found.state.status.title());
-            Err(Failure::instead(Error::new(Code::NotAllowed, what), allowed(found.spec.kind, found.state)))
-        }
+        Decision::Refuse(why) => Err(refused(&moved.instance, why)),
         Decision::Move(_) | Decision::Already => Ok(Json(shown(&service, moved.instance))),
     }
 }
@@ -131,7 +127,7 @@ async fn audited<T: Send + 'static>(
         .ask(move |store| {
             let done = call(store, &by);
             let outcome = done.as_ref().err().map_or("accepted".to_owned(), ToString::to_string);
-            store.audit(&by, action, &object, &outcome)?;
+            store.audit_done(&by, action, &object, &outcome);
             done
         })
         .await

@@ -2,9 +2,9 @@
 
 use super::auth::Caller;
 use super::{Failure, Service};
-use crate::cleanup;
 use crate::lifecycle::{Decision, Event, allowed};
 use crate::store::{Found, Role};
+use crate::{cleanup, crash};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -77,6 +77,7 @@ pub(super) async fn command(
         .store
         .ask(move |store| {
             let moved = store.decide(&id, Event::Command(command), &by, None, request.generation);
+            crash::point("decided");
             // Here, because whoever asked may be gone before the answer is there.
             if let Ok(moved) = &moved {
                 supervisor.wake(&moved.instance.id);
@@ -89,30 +90,29 @@ pub(super) async fn command(
                 },
                 Err(error) => error.to_string(),
             };
-            // What was decided stands, whether it is written down who asked or not.
-            if let Err(error) = store.audit(&by, command.name(), &id, &outcome) {
-                tracing::error!(%error, by, command = command.name(), "a command is not in the audit");
-            }
+            store.audit_done(&by, command.name(), &id, &outcome);
             moved
         })
         .await?;
-    crate::crash::point("decided");
     let found = moved.instance;
     let (status, generation) = (found.state.status, found.generation);
     match moved.decision {
         Decision::Move(_) => Ok(Json(CommandAnswer::Accepted { status, generation })),
         Decision::Already => Ok(Json(CommandAnswer::Already { status, generation })),
-        Decision::Refuse(why) => {
-            let instead = allowed(found.spec.kind, found.state);
-            let names: Vec<&str> = instead.iter().map(|command| command.name()).collect();
-            let what = format!("{} is {}: {why}", found.spec.name, status.title());
-            let remedy = match names.as_slice() {
-                [] => "nothing is left to be done with it".to_owned(),
-                names => format!("allowed now: {}", names.join(", ")),
-            };
-            Err(Failure::instead(Error::new(Code::NotAllowed, what).with_remedy(remedy), instead))
-        }
+        Decision::Refuse(why) => Err(refused(&found, why)),
     }
+}
+
+/// What the instance does not allow now, and what it does.
+pub(super) fn refused(found: &Found, why: &str) -> Failure {
+    let instead = allowed(found.spec.kind, found.state);
+    let names: Vec<&str> = instead.iter().map(|command| command.name()).collect();
+    let what = format!("{} is {}: {why}", found.spec.name, found.state.status.title());
+    let remedy = match names.as_slice() {
+        [] => "nothing is left to be done with it".to_owned(),
+        names => format!("allowed now: {}", names.join(", ")),
+    };
+    Failure::instead(Error::new(Code::NotAllowed, what).with_remedy(remedy), instead)
 }
 
 pub(super) async fn cleanup(
@@ -137,13 +137,7 @@ pub(super) async fn apply_cleanup(
 async fn clean(service: &Service, id: String, apply: bool) -> Result<Cleanup, Failure> {
     let (found, others) = service.store.ask(move |store| Ok((store.find(&id)?, store.list(None)?))).await?;
     if apply && found.state.status != Status::Completed {
-        let what = format!(
-            "{} is {}: only what is completed is cleaned up",
-            found.spec.name,
-            found.state.status.title()
-        );
-        let instead = allowed(found.spec.kind, found.state);
-        return Err(Failure::instead(Error::new(Code::NotAllowed, what), instead));
+        return Err(refused(&found, "only what is completed is cleaned up"));
     }
     let plan = service.supervisor.plan(&found)?;
     let others =

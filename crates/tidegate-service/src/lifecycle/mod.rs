@@ -148,7 +148,7 @@ fn configure(state: State) -> Decision {
 fn precheck(state: State) -> Decision {
     match state.status {
         Status::NotStarted | Status::PrecheckFailed | Status::PrecheckPassed => {
-            Move(State { start_after: false, ..state }).with(Status::Prechecking)
+            State { start_after: false, ..state }.to(Status::Prechecking)
         }
         Status::Prechecking => Already,
         Status::NotConfigured => Refuse("it is not configured"),
@@ -161,7 +161,7 @@ fn precheck(state: State) -> Decision {
 fn start(state: State) -> Decision {
     match state.status {
         Status::NotStarted | Status::PrecheckFailed => {
-            Move(State { start_after: true, ..state }).with(Status::Prechecking)
+            State { start_after: true, ..state }.to(Status::Prechecking)
         }
         Status::Prechecking if state.start_after => Already,
         Status::Prechecking => Move(State { start_after: true, ..state }),
@@ -227,7 +227,7 @@ fn learn(state: State, fact: Fact) -> Decision {
         }
         (Fact::PrecheckPassed, Status::Prechecking) => state.to(Status::PrecheckPassed),
         (Fact::PrecheckFailed, Status::Prechecking) => {
-            Move(State { start_after: false, ..state }).with(Status::PrecheckFailed)
+            State { start_after: false, ..state }.to(Status::PrecheckFailed)
         }
         (Fact::Initialized, Status::Initializing | Status::Retrying) => {
             Move(State { status: Status::Synchronizing, initialized: true, ..state })
@@ -242,15 +242,6 @@ fn learn(state: State, fact: Fact) -> Decision {
         (Fact::Recovered, Status::Retrying) => state.going_on(),
         (Fact::Broke, _) if state.is_running() || state.status == Status::Pausing => state.to(Status::Failed),
         _ => Already,
-    }
-}
-
-impl Decision {
-    fn with(self, status: Status) -> Self {
-        match self {
-            Move(state) => Move(State { status, ..state }),
-            other => other,
-        }
     }
 }
 

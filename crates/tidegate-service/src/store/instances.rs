@@ -213,6 +213,13 @@ impl Store {
             within.execute("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5)", entry).map(|_| ()).map_err(failed)
         })
     }
+
+    /// The same for what is done already: it stands, whether it is written down who asked or not.
+    pub fn audit_done(&self, by: &str, action: &str, object: &str, outcome: &str) {
+        if let Err(error) = self.audit(by, action, object, outcome) {
+            tracing::error!(%error, by, action, object, outcome, "it is not in the audit");
+        }
+    }
 }
 
 fn refuse_released(found: &Found) -> Result<()> {

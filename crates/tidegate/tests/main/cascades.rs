@@ -1,7 +1,7 @@
 //! What foreign keys do to child rows. Only MySQL from 9.6 on has it in its log.
 
 use crate::link::Link;
-use crate::servers::{Pair, Session, ask_until, make, sql};
+use crate::servers::{Pair, Session, make, sql, until_loading_waits};
 use tidegate_sandbox::Flavour;
 
 #[test]
@@ -72,9 +72,7 @@ fn a_parent_goes_between_the_copies(pair: &Pair) {
     root.run("LOCK TABLES family.child READ, family.parent READ, family.neighbour READ");
     let link = Link::new(pair, "family");
     let mut running = link.with(&["--copy-workers", "1"]).start();
-    let waiting = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' \
-         AND INFO LIKE 'LOAD DATA%child%' AND STATE LIKE '%metadata lock%'";
-    ask_until(&pair.target(), waiting, |count| count == "1");
+    until_loading_waits(&pair.target(), "child");
     sql(
         &pair.source(),
         "DELETE FROM family.parent WHERE id = 1; UPDATE family.parent SET id = 4 WHERE id = 2; \

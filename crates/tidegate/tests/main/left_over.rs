@@ -1,7 +1,7 @@
 //! What an earlier run has left half done, or still has under way in the target.
 
 use crate::link::Link;
-use crate::servers::{Pair, Session, ask_until, make, sql};
+use crate::servers::{Pair, Session, ask_until, make, sql, until_loading_waits};
 use tidegate_sandbox::Flavour;
 
 #[test]
@@ -98,9 +98,7 @@ fn a_unique_value_moves_while_copying(pair: &Pair) {
     root.run("LOCK TABLES moved.t READ");
     let link = Link::new(pair, "moved").with(&["--copy-workers", "1"]);
     let mut running = link.start();
-    let waiting = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' \
-         AND INFO LIKE 'LOAD DATA%' AND STATE LIKE '%metadata lock%'";
-    ask_until(&pair.target(), waiting, |count| count == "1");
+    until_loading_waits(&pair.target(), "");
     sql(
         &pair.source(),
         "UPDATE moved.t SET v = -1 WHERE id = 1; UPDATE moved.t SET v = 1 WHERE id = 110000; \
@@ -165,9 +163,7 @@ fn a_copy_that_begins_anew_leaves_nothing(pair: &Pair) {
     let mut root = Session::open(&pair.target());
     root.run("LOCK TABLES anew.t READ");
     let mut running = Link::new(pair, "anew").start();
-    let waiting = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' \
-         AND INFO LIKE 'LOAD DATA%' AND STATE LIKE '%metadata lock%'";
-    ask_until(&pair.target(), waiting, |count| count == "1");
+    until_loading_waits(&pair.target(), "");
     sql(
         &pair.source(),
         "CREATE TABLE anew.made (id INT PRIMARY KEY); INSERT INTO anew.made VALUES (1); \
@@ -201,9 +197,7 @@ fn a_table_changed_before_its_snapshot(pair: &Pair) {
     root.run("LOCK TABLES shot.t READ");
     let link = Link::new(pair, "shot");
     let mut running = link.with(&["--copy-workers", "1"]).start();
-    let waiting = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' \
-         AND INFO LIKE 'LOAD DATA%' AND STATE LIKE '%metadata lock%'";
-    ask_until(&pair.target(), waiting, |count| count == "1");
+    until_loading_waits(&pair.target(), "");
     sql(&pair.source(), "ALTER TABLE shot.u ADD COLUMN x INT; UPDATE shot.u SET x = a + 1");
     root.run("UNLOCK TABLES");
     running.streams();

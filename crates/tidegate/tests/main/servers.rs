@@ -85,6 +85,16 @@ pub(crate) fn ask_until(server: &Server, question: &str, fits: impl Fn(&str) -> 
     }
 }
 
+/// Waits until the copy stands before a locked table whose LOAD DATA statement has this in it.
+#[track_caller]
+pub(crate) fn until_loading_waits(target: &Server, part: &str) {
+    let waiting = format!(
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' \
+         AND INFO LIKE 'LOAD DATA%{part}%' AND STATE LIKE '%metadata lock%'"
+    );
+    ask_until(target, &waiting, |count| count == "1");
+}
+
 /// Makes a database with a table of three rows.
 #[track_caller]
 pub(crate) fn make(server: &Server, database: &str) {
