@@ -4,6 +4,7 @@ use crate::changelog::{ChangeLog, Limits, LogEnd, Writer};
 use crate::progress::{Progress, Step};
 use crate::retry::until_done;
 use crate::{apply, capture, copy};
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -389,16 +390,16 @@ impl Link {
     }
 }
 
-/// Refuses tables that were changed between two looks.
+/// Refuses tables that were changed between two looks, or are there in one of them only: definitions that were read
+/// between the two may lack them.
 fn same_columns(before: &[Table], after: &[Table]) -> Result<()> {
-    let find = |name: &TableName| after.iter().find(|table| table.name == *name);
-    let changed = before.iter().find(|table| {
-        find(&table.name).is_none_or(|now| now.columns != table.columns || now.group != table.group)
-    });
-    match changed {
+    fn looks(side: &[Table]) -> HashSet<(&TableName, &str, Option<&TableName>)> {
+        side.iter().map(|one| (&one.name, one.columns.as_str(), one.group.as_ref())).collect()
+    }
+    match looks(before).symmetric_difference(&looks(after)).next() {
         None => Ok(()),
-        Some(table) => {
-            let what = format!("{} was changed while the tables were looked at", table.name);
+        Some((table, ..)) => {
+            let what = format!("{table} was changed while the tables were looked at");
             Err(Error::new(Code::SchemaChangedWhileCopying, what))
         }
     }
@@ -434,5 +435,32 @@ fn lock(folder: &Path) -> Result<File> {
             Err(Error::new(Code::LinkInUse, format!("{} is locked", folder.display())))
         }
         Err(std::fs::TryLockError::Error(e)) => Err(io(e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str, columns: &str) -> Table {
+        Table {
+            name: TableName::new("shop", name),
+            rows_estimated: 0,
+            bytes_estimated: 0,
+            group: None,
+            columns: columns.to_owned(),
+        }
+    }
+
+    #[test]
+    fn tables_that_come_go_or_change_between_two_looks_are_refused() {
+        let (a, b) = (table("a", "id int"), table("b", "id int"));
+        let looks =
+            |before: &[Table], after: &[Table]| same_columns(before, after).map_err(|error| error.code());
+        let refused = Err(Code::SchemaChangedWhileCopying);
+        assert_eq!(looks(&[a.clone(), b.clone()], &[b.clone(), a.clone()]), Ok(()));
+        assert_eq!(looks(&[a.clone()], &[a.clone(), b.clone()]), refused, "one came");
+        assert_eq!(looks(&[a.clone(), b.clone()], std::slice::from_ref(&a)), refused, "one went");
+        assert_eq!(looks(&[a, b], &[table("a", "id bigint"), table("b", "id int")]), refused, "one changed");
     }
 }
