@@ -5,6 +5,7 @@ mod process;
 mod program;
 mod quickstart;
 mod sandbox;
+mod service;
 mod soak;
 mod test;
 mod tidy;

@@ -1,5 +1,6 @@
 //! `cargo xtask soak`: random load and random damage, and afterwards a comparison that uses nothing of ours.
 
+mod api;
 mod compare;
 mod kill;
 mod links;
@@ -21,6 +22,16 @@ pub(crate) enum Action {
         flavour: Flavour,
         #[command(flatten)]
         range: Range,
+    },
+    /// Requests that nobody thought of, made from the API's document by schemathesis: none may be answered by 5xx, or by
+    /// something that the document does not say
+    Api {
+        /// How many requests of each kind to each operation
+        #[arg(long, default_value_t = 500)]
+        examples: u32,
+        /// The same seed makes the same requests
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Many links on one service: starting all, restarting all, and what they cost when nothing happens
     Links {
@@ -47,6 +58,7 @@ pub(crate) fn run(action: &Action) -> Result<(), String> {
             tidegate_sandbox::install_flavour(Flavour::Mysql)?;
             links::run(&Program::build()?, *count)
         }
+        Action::Api { examples, seed } => api(*examples, *seed),
         Action::Kill { flavour, range } => kill(*flavour, range.first_seed, range.seeds),
     }
 }
@@ -61,4 +73,9 @@ pub(crate) fn kill(flavour: Flavour, first: u64, count: u64) -> Result<(), Strin
     tidegate_sandbox::install_flavour(flavour)?;
     let program = Program::build()?;
     kill::run(&program, flavour, first..first.saturating_add(count))
+}
+
+/// Walks through the whole API with random requests.
+pub(crate) fn api(examples: u32, seed: u64) -> Result<(), String> {
+    api::run(&Program::build()?, examples, seed)
 }

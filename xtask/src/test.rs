@@ -11,6 +11,9 @@ use crate::{quickstart, soak, tidy};
 /// With MySQL and with MariaDB. The long campaign is `cargo xtask soak kill --seeds 200`.
 const KILL_SEEDS: [(Flavour, u64); 2] = [(Flavour::Mysql, 15), (Flavour::Mariadb, 5)];
 
+/// Of each kind, to each operation. The long campaign is `cargo xtask soak api`.
+const API_EXAMPLES: u32 = 40;
+
 pub(crate) fn run() -> Result<(), String> {
     let started = Instant::now();
     step("tidy", tidy::run)?;
@@ -29,6 +32,7 @@ pub(crate) fn run() -> Result<(), String> {
     for (flavour, seeds) in KILL_SEEDS {
         step(&format!("kill -9 at random moments, {}", flavour.name()), || soak::kill(flavour, 1, seeds))?;
     }
+    step("the API against its document", || soak::api(API_EXAMPLES, 1))?;
     step("quickstart, a short one", quickstart::short)?;
     println!("==> all passed in {:.1} s", started.elapsed().as_secs_f64());
     Ok(())

@@ -1,9 +1,10 @@
 use crate::{Command, Status};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// What an instance is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A copy, then every change, until it is terminated.
@@ -15,10 +16,11 @@ pub enum Kind {
 }
 
 /// A database server and how to log in.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
     /// `mysql://user@host:port/?options`, without a password.
+    #[schema(example = "mysql://repl@127.0.0.1:1/")]
     pub url: String,
     /// Taken in, never given out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +35,7 @@ impl fmt::Debug for EndpointSpec {
 }
 
 /// Which tables, in the words of `tidegate sync`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Objects {
     pub include: Vec<String>,
@@ -42,7 +44,7 @@ pub struct Objects {
 }
 
 /// How it runs; what is left out is chosen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tuning {
     /// Writing connections.
@@ -58,10 +60,11 @@ pub struct Tuning {
 }
 
 /// A new instance.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateInstance {
-    /// Lower-case letters, digits and hyphens; stays the same for ever.
+    /// Letters, digits, `_` and `-`.
+    #[schema(pattern = "^[a-zA-Z0-9_-]{1,64}$")]
     pub name: String,
     pub kind: Kind,
     pub source: EndpointSpec,
@@ -76,7 +79,7 @@ pub struct CreateInstance {
 }
 
 /// An instance as it is shown.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Instance {
     pub id: String,
     pub name: String,
@@ -105,7 +108,7 @@ pub struct Instance {
     pub precheck: Vec<PrecheckItem>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InstanceList {
     pub instances: Vec<Instance>,
     /// How many there are in all.
@@ -113,7 +116,7 @@ pub struct InstanceList {
 }
 
 /// What a running instance is doing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
     /// `preparing`, `copying`, `catching_up` or `streaming`.
     pub step: String,
@@ -131,7 +134,7 @@ pub struct Progress {
 }
 
 /// One table's copy.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TableState {
     pub name: String,
     pub rows: u64,
@@ -140,7 +143,7 @@ pub struct TableState {
 }
 
 /// An error: RFC 9457's fields, and ours.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The page that explains the code.
     #[serde(rename = "type")]
@@ -160,7 +163,7 @@ pub struct Problem {
 }
 
 /// Somebody who wants in.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     pub account: String,
@@ -168,7 +171,7 @@ pub struct Login {
 }
 
 /// Somebody who is in: the token goes into `Authorization: Bearer …`.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 pub struct LoggedIn {
     pub token: String,
     pub role: String,
@@ -177,30 +180,33 @@ pub struct LoggedIn {
 }
 
 /// Who may use the service.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AccountView {
     pub name: String,
     pub role: String,
 }
 
 /// A new account, or another role and password for one.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutAccount {
     /// `viewer`, `operator` or `admin`.
+    #[schema(pattern = "^(viewer|operator|admin)$")]
     pub role: String,
+    #[schema(min_length = 12)]
     pub password: String,
 }
 
 /// What it is to be called.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewName {
+    #[schema(pattern = "^[a-zA-Z0-9_-]{1,64}$")]
     pub name: String,
 }
 
 /// Other passwords of the accounts; what is left out stays.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewPasswords {
     pub source: Option<String>,
@@ -208,7 +214,7 @@ pub struct NewPasswords {
 }
 
 /// A command's body; empty is `{}`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CommandRequest {
     /// Only if the instance is at this generation still.
@@ -216,7 +222,7 @@ pub struct CommandRequest {
 }
 
 /// What became of a command.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum CommandAnswer {
     /// It was done, or its doing has begun.
@@ -226,7 +232,7 @@ pub enum CommandAnswer {
 }
 
 /// One line of an instance's history.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Transition {
     pub generation: u64,
     pub at: String,
@@ -239,7 +245,7 @@ pub struct Transition {
 }
 
 /// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PrecheckResult {
     Passed,
@@ -251,7 +257,7 @@ pub enum PrecheckResult {
 }
 
 /// One check.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PrecheckItem {
     pub code: String,
     pub title: String,
@@ -263,12 +269,12 @@ pub struct PrecheckItem {
 }
 
 /// What to remove so that nothing of ours can reach the databases any more.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Cleanup {
     pub steps: Vec<CleanupStep>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CleanupStep {
     pub side: String,
     pub what: String,

@@ -1,12 +1,12 @@
 //! Who may use the service: for those who may say so.
 
 use super::auth::Caller;
+use super::extract::{Body, Place};
 use super::{Failure, Service};
 use crate::secrets::{SALT_BYTES, password_hash, random, token, token_hash};
 use crate::store::{Account, Role};
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use tidegate_api::{AccountView, LoggedIn, PutAccount};
 use tidegate_model::{Code, Error, Result};
@@ -14,6 +14,12 @@ use tidegate_model::{Code, Error, Result};
 /// Short ones are guessed.
 const PASSWORD_CHARS_MIN: usize = 12;
 
+/// Everybody who may use the service.
+#[utoipa::path(
+    get,
+    path = "/api/v1/accounts",
+    responses((status = 200, description = "All accounts", body = Vec<AccountView>), Failure),
+)]
 pub(super) async fn list(
     State(service): State<Service>,
     caller: Caller,
@@ -24,14 +30,20 @@ pub(super) async fn list(
 }
 
 /// Makes an account, or gives it another role and password.
+#[utoipa::path(
+    put,
+    path = "/api/v1/accounts/{name}",
+    params(("name" = String, Path, description = "The account")),
+    request_body = PutAccount,
+    responses((status = 200, description = "The account", body = AccountView), Failure),
+)]
 pub(super) async fn put(
     State(service): State<Service>,
     caller: Caller,
-    Path(name): Path<String>,
-    body: Result<Json<PutAccount>, JsonRejection>,
+    Place(name): Place<String>,
+    Body(PutAccount { role, password }): Body<PutAccount>,
 ) -> Result<Json<AccountView>, Failure> {
     let by = caller.need(Role::Admin)?.to_owned();
-    let Json(PutAccount { role, password }) = body?;
     let bad = |what: String| Error::new(Code::BadRequest, what);
     let role = Role::ALL.into_iter().find(|one| one.name() == role);
     let role = role.ok_or_else(|| bad("role: write viewer, operator or admin".to_owned()))?;
@@ -60,10 +72,17 @@ pub(super) async fn put(
     Ok(Json(view(account)))
 }
 
+/// Removes an account, and with it all its sessions and keys.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/accounts/{name}",
+    params(("name" = String, Path, description = "The account")),
+    responses((status = 204, description = "It is gone"), Failure),
+)]
 pub(super) async fn remove(
     State(service): State<Service>,
     caller: Caller,
-    Path(name): Path<String>,
+    Place(name): Place<String>,
 ) -> Result<StatusCode, Failure> {
     let by = caller.need(Role::Admin)?.to_owned();
     if by == name {
@@ -82,6 +101,11 @@ pub(super) async fn remove(
 }
 
 /// A token of the caller's own that does not expire, for scripts.
+#[utoipa::path(
+    post,
+    path = "/api/v1/keys",
+    responses((status = 200, description = "The key", body = LoggedIn), Failure),
+)]
 pub(super) async fn key(
     State(service): State<Service>,
     Caller(account): Caller,

@@ -1,10 +1,10 @@
 //! Who asks.
 
+use super::extract::Body;
 use super::{Failure, Service};
 use crate::secrets::{SALT_BYTES, password_hash, random, token, token_hash};
 use crate::store::{Account, Role, Store};
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequestParts, State};
 use axum::http::{header, request::Parts};
 use std::collections::HashMap;
@@ -80,11 +80,18 @@ impl Failures {
     }
 }
 
+/// A session: its token goes into the header of every other request.
+#[utoipa::path(
+    post,
+    path = "/api/v1/login",
+    request_body = Login,
+    security(()),
+    responses((status = 200, description = "Logged in", body = LoggedIn), Failure),
+)]
 pub(super) async fn login(
     State(service): State<Service>,
-    body: Result<Json<Login>, JsonRejection>,
+    Body(Login { account, password }): Body<Login>,
 ) -> Result<Json<LoggedIn>, Failure> {
-    let Json(Login { account, password }) = body?;
     let refused = || Error::new(Code::NotLoggedIn, "the account or the password is wrong");
     if account.len() > LOGIN_BYTES_MAX || password.len() > LOGIN_BYTES_MAX {
         return Err(refused().into());
@@ -121,6 +128,13 @@ pub(super) async fn login(
     Ok(Json(LoggedIn { token: text, role: account.role.name().to_owned(), expires_at }))
 }
 
+/// Whether the store can be used.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    security(()),
+    responses((status = 200, description = "It answers", body = String), Failure),
+)]
 pub(super) async fn ready(State(service): State<Service>) -> Result<&'static str, Failure> {
     service.store.ask(|store| store.has_accounts()).await?;
     Ok("ready\n")

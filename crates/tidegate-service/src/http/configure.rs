@@ -1,6 +1,7 @@
 //! Making instances, and what can be changed about them.
 
 use super::auth::Caller;
+use super::extract::{Body, Place};
 use super::instances::{refused, shown};
 use super::{Failure, Service};
 use crate::lifecycle::{Decision, State as LifeState};
@@ -8,19 +9,24 @@ use crate::secrets;
 use crate::store::{Found, NewInstance, Role};
 use crate::supervisor::password_place;
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use tidegate_api::{CreateInstance, EndpointSpec, Instance, Kind, NewName, NewPasswords};
 use tidegate_model::{Code, Error, InstanceName, Result};
 
+/// A new instance. It does nothing before it is started.
+#[utoipa::path(
+    post,
+    path = "/api/v1/instances",
+    request_body = CreateInstance,
+    responses((status = 201, description = "It is made", body = Instance), Failure),
+)]
 pub(super) async fn create(
     State(service): State<Service>,
     caller: Caller,
-    body: Result<Json<CreateInstance>, JsonRejection>,
+    Body(spec): Body<CreateInstance>,
 ) -> Result<(StatusCode, Json<Instance>), Failure> {
     let by = caller.need(Role::Operator)?.to_owned();
-    let Json(spec) = body?;
     let new = sealed(&service, new_id()?, spec)?;
     let made =
         audited(&service, by, "create", new.spec.name.clone(), move |store, by| store.create(&new, by));
@@ -28,14 +34,20 @@ pub(super) async fn create(
 }
 
 /// Another configuration for an instance that was not started.
+#[utoipa::path(
+    put,
+    path = "/api/v1/instances/{id}",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    request_body = CreateInstance,
+    responses((status = 200, description = "It is configured", body = Instance), Failure),
+)]
 pub(super) async fn configure(
     State(service): State<Service>,
     caller: Caller,
-    Path(id): Path<String>,
-    body: Result<Json<CreateInstance>, JsonRejection>,
+    Place(id): Place<String>,
+    Body(spec): Body<CreateInstance>,
 ) -> Result<Json<Instance>, Failure> {
     let by = caller.need(Role::Operator)?.to_owned();
-    let Json(spec) = body?;
     let asked = id.clone();
     let found = service.store.ask(move |store| store.find(&asked)).await?;
     // A password goes only where it was given for: the same server, account and encryption.
@@ -56,14 +68,20 @@ pub(super) async fn configure(
 }
 
 /// A new instance with the configuration of another, which may be completed.
+#[utoipa::path(
+    post,
+    path = "/api/v1/instances/{id}/duplicate",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    request_body = NewName,
+    responses((status = 201, description = "It is made", body = Instance), Failure),
+)]
 pub(super) async fn duplicate(
     State(service): State<Service>,
     caller: Caller,
-    Path(id): Path<String>,
-    body: Result<Json<NewName>, JsonRejection>,
+    Place(id): Place<String>,
+    Body(NewName { name }): Body<NewName>,
 ) -> Result<(StatusCode, Json<Instance>), Failure> {
     let by = caller.need(Role::Operator)?.to_owned();
-    let Json(NewName { name }) = body?;
     let found = service.store.ask(move |store| store.find(&id)).await?;
     let with_password = |side: &str, end: &EndpointSpec, sealed: &Option<Vec<u8>>| -> Result<EndpointSpec> {
         let place = password_place(&found.id, side);
@@ -81,27 +99,41 @@ pub(super) async fn duplicate(
     Ok((StatusCode::CREATED, Json(shown(&service, made.await?))))
 }
 
+/// Another name.
+#[utoipa::path(
+    post,
+    path = "/api/v1/instances/{id}/rename",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    request_body = NewName,
+    responses((status = 200, description = "It has that name", body = Instance), Failure),
+)]
 pub(super) async fn rename(
     State(service): State<Service>,
     caller: Caller,
-    Path(id): Path<String>,
-    body: Result<Json<NewName>, JsonRejection>,
+    Place(id): Place<String>,
+    Body(NewName { name }): Body<NewName>,
 ) -> Result<Json<Instance>, Failure> {
     let by = caller.need(Role::Operator)?.to_owned();
-    let Json(NewName { name }) = body?;
     check_name(&name)?;
     let renamed = audited(&service, by, "rename", id.clone(), move |store, _| store.rename(&id, &name));
     Ok(Json(shown(&service, renamed.await?)))
 }
 
+/// Other passwords for the accounts at the two databases.
+#[utoipa::path(
+    post,
+    path = "/api/v1/instances/{id}/passwords",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    request_body = NewPasswords,
+    responses((status = 200, description = "It has them", body = Instance), Failure),
+)]
 pub(super) async fn passwords(
     State(service): State<Service>,
     caller: Caller,
-    Path(id): Path<String>,
-    body: Result<Json<NewPasswords>, JsonRejection>,
+    Place(id): Place<String>,
+    Body(NewPasswords { source, target }): Body<NewPasswords>,
 ) -> Result<Json<Instance>, Failure> {
     let by = caller.need(Role::Operator)?.to_owned();
-    let Json(NewPasswords { source, target }) = body?;
     let asked = id.clone();
     let found = service.store.ask(move |store| store.find(&asked)).await?.id;
     let seal = |side: &str, password: Option<String>| {

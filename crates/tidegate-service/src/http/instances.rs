@@ -1,13 +1,13 @@
 //! Instances over HTTP.
 
 use super::auth::Caller;
+use super::extract::{Asked, Body, Place};
 use super::{Failure, Service};
 use crate::lifecycle::{Decision, Event, allowed};
 use crate::store::{Found, Role};
 use crate::{cleanup, crash};
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 use std::sync::atomic::Ordering;
 use tidegate_api::{
@@ -15,19 +15,28 @@ use tidegate_api::{
 };
 use tidegate_engine::progress::{Progress, Step};
 use tidegate_model::{Code, Error, Result};
+use utoipa::IntoParams;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// Only those that are there.
     status: Option<String>,
 }
 
+/// Instances, without their prechecks.
+#[utoipa::path(
+    get,
+    path = "/api/v1/instances",
+    params(Filter),
+    responses((status = 200, description = "The instances", body = InstanceList), Failure),
+)]
 pub(super) async fn list(
     State(service): State<Service>,
     _: Caller,
-    filter: Result<Query<Filter>, QueryRejection>,
+    Asked(filter): Asked<Filter>,
 ) -> Result<Json<InstanceList>, Failure> {
-    let Query(filter) = filter?;
     let status =
         match filter.status {
             None => None,
@@ -40,32 +49,53 @@ pub(super) async fn list(
     Ok(Json(InstanceList { total: instances.len() as u64, instances }))
 }
 
+/// One instance, with its last precheck.
+#[utoipa::path(
+    get,
+    path = "/api/v1/instances/{id}",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    responses((status = 200, description = "The instance", body = Instance), Failure),
+)]
 pub(super) async fn show(
     State(service): State<Service>,
     _: Caller,
-    Path(id): Path<String>,
+    Place(id): Place<String>,
 ) -> Result<Json<Instance>, Failure> {
     let mut found = service.store.ask(move |store| store.find(&id)).await?;
     let precheck = found.precheck.take().unwrap_or_default();
     Ok(Json(Instance { precheck, ..shown(&service, found) }))
 }
 
+/// What happened to an instance, the oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/instances/{id}/history",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    responses((status = 200, description = "What happened to it", body = Vec<Transition>), Failure),
+)]
 pub(super) async fn history(
     State(service): State<Service>,
     _: Caller,
-    Path(id): Path<String>,
+    Place(id): Place<String>,
 ) -> Result<Json<Vec<Transition>>, Failure> {
     Ok(Json(service.store.ask(move |store| store.transitions(&id)).await?))
 }
 
+/// Asks an instance for something.
+#[utoipa::path(
+    post,
+    path = "/api/v1/instances/{id}/{command}",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop"), ("command" = Command, Path, description = "What is asked of it; to configure it has a request of its own")),
+    request_body = CommandRequest,
+    responses((status = 200, description = "What became of it", body = CommandAnswer), Failure),
+)]
 pub(super) async fn command(
     State(service): State<Service>,
     caller: Caller,
-    Path((id, name)): Path<(String, String)>,
-    body: Result<Json<CommandRequest>, JsonRejection>,
+    Place((id, name)): Place<(String, String)>,
+    Body(request): Body<CommandRequest>,
 ) -> Result<Json<CommandAnswer>, Failure> {
     let by = caller.need(Role::Operator)?.to_owned();
-    let Json(request) = body?;
     // Configuring takes values, and has its own request.
     let command = Command::ALL.into_iter().find(|one| one.name() == name && *one != Command::Configure);
     let Some(command) = command else {
@@ -115,18 +145,32 @@ pub(super) fn refused(found: &Found, why: &str) -> Failure {
     Failure::instead(Error::new(Code::NotAllowed, what).with_remedy(remedy), instead)
 }
 
+/// What to remove so that nothing of ours can reach the databases any more.
+#[utoipa::path(
+    get,
+    path = "/api/v1/instances/{id}/cleanup",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    responses((status = 200, description = "What is to be removed", body = Cleanup), Failure),
+)]
 pub(super) async fn cleanup(
     State(service): State<Service>,
     _: Caller,
-    Path(id): Path<String>,
+    Place(id): Place<String>,
 ) -> Result<Json<Cleanup>, Failure> {
     clean(&service, id, false).await.map(Json)
 }
 
+/// Removes what can be removed in the databases. The instance must be completed.
+#[utoipa::path(
+    post,
+    path = "/api/v1/instances/{id}/cleanup",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    responses((status = 200, description = "What was removed", body = Cleanup), Failure),
+)]
 pub(super) async fn apply_cleanup(
     State(service): State<Service>,
     caller: Caller,
-    Path(id): Path<String>,
+    Place(id): Place<String>,
 ) -> Result<Json<Cleanup>, Failure> {
     let by = caller.need(Role::Operator)?.to_owned();
     let object = id.clone();

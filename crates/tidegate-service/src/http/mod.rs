@@ -3,19 +3,28 @@
 mod accounts;
 mod auth;
 mod configure;
+mod extract;
 mod instances;
+mod openapi;
 
 use crate::secrets::Vault;
 use crate::store::Store;
 use crate::supervisor::{Supervisor, problem};
 use axum::Router;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::get;
+use openapi::Document;
 use std::sync::Arc;
 use tidegate_api::Command;
 use tidegate_model::{Code, Error, Retry};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// A configuration with thousands of patterns has room in it.
+const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// What every request can reach.
 #[derive(Clone)]
@@ -32,28 +41,52 @@ impl Service {
     }
 }
 
-/// Every route there is. All but these three ask who is there.
+/// Every route there is, and the document that describes them. All but those with `security(())` ask who is there.
+fn routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(healthy))
+        .routes(routes!(auth::ready))
+        .routes(routes!(auth::login))
+        .routes(routes!(accounts::list))
+        .routes(routes!(accounts::put, accounts::remove))
+        .routes(routes!(accounts::key))
+        .routes(routes!(instances::list, configure::create))
+        .routes(routes!(instances::show, configure::configure))
+        .routes(routes!(configure::duplicate))
+        .routes(routes!(configure::rename))
+        .routes(routes!(configure::passwords))
+        .routes(routes!(instances::history))
+        .routes(routes!(instances::cleanup, instances::apply_cleanup))
+        .routes(routes!(instances::command))
+}
+
 pub(crate) fn router(service: Service) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(auth::ready))
-        .route("/api/v1/login", post(auth::login))
-        .route("/api/v1/accounts", get(accounts::list))
-        .route("/api/v1/accounts/{name}", put(accounts::put).delete(accounts::remove))
-        .route("/api/v1/keys", post(accounts::key))
-        .route("/api/v1/instances", get(instances::list).post(configure::create))
-        .route("/api/v1/instances/{id}", get(instances::show).put(configure::configure))
-        .route("/api/v1/instances/{id}/duplicate", post(configure::duplicate))
-        .route("/api/v1/instances/{id}/rename", post(configure::rename))
-        .route("/api/v1/instances/{id}/passwords", post(configure::passwords))
-        .route("/api/v1/instances/{id}/history", get(instances::history))
-        .route("/api/v1/instances/{id}/cleanup", get(instances::cleanup).post(instances::apply_cleanup))
-        .route("/api/v1/instances/{id}/{command}", post(instances::command))
-        .fallback(|| async { Failure::new(Error::new(Code::BadRequest, "there is no such address"), 404) })
+    let (router, _) = routes().split_for_parts();
+    let nowhere = || async { misplaced("there is no such address", 404) };
+    let no_method = || async { misplaced("this address takes other methods", 405) };
+    router
+        .route(
+            "/api/v1/openapi.json",
+            get(|| async { ([(header::CONTENT_TYPE, "application/json")], document()) }),
+        )
+        .fallback(nowhere)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(service)
 }
 
+fn misplaced(why: &str, status: u16) -> Failure {
+    Failure::new(Error::new(Code::BadRequest, why), status)
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/healthz", security(()), responses((status = 200, description = "It answers", body = String)))]
+async fn healthy() -> &'static str {
+    "ok\n"
+}
+
 pub(crate) use auth::first_account;
+pub use openapi::document;
 
 /// The HTTP status of an error.
 pub(crate) fn status_of(code: Code) -> u16 {
@@ -63,9 +96,10 @@ pub(crate) fn status_of(code: Code) -> u16 {
         Code::GenerationChanged => 412,
         Code::NotLoggedIn => 401,
         Code::RoleTooLow => 403,
-        Code::NotYet => 501,
+        Code::NotYet => 422,
         Code::StoreFailed | Code::Internal | Code::SecretKey => 500,
-        code if code.retry() == Retry::Auto => 503,
+        // A database's failure, not the service's.
+        code if code.retry() == Retry::Auto => 424,
         _ => 400,
     }
 }
@@ -91,18 +125,6 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = status_of(error.code());
         Self::new(error, status)
-    }
-}
-
-impl From<JsonRejection> for Failure {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::new(Error::new(Code::BadRequest, rejection.body_text()), rejection.status().as_u16())
-    }
-}
-
-impl From<QueryRejection> for Failure {
-    fn from(rejection: QueryRejection) -> Self {
-        Self::new(Error::new(Code::BadRequest, rejection.body_text()), rejection.status().as_u16())
     }
 }
 

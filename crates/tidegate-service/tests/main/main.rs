@@ -1,4 +1,5 @@
 //! The service's store and edges as a whole, without a database server.
 
 mod concurrent;
+mod openapi;
 mod routes;
