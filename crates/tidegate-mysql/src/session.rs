@@ -78,7 +78,23 @@ const EARLIER_SECONDS: u32 = 20;
 /// Waits until no earlier session of the link changes definitions any more: a server carries a statement out to its end
 /// although the client that sent it is dead. None other does so before this session ends or gives it up.
 pub(crate) async fn claim_definitions(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
-    let question = format!("SELECT GET_LOCK('{}', {EARLIER_SECONDS})", lock_name(instance));
+    claim_within(conn, instance, EARLIER_SECONDS).await
+}
+
+/// Ends the session that changes definitions, if there is one, and the statement that it has under way.
+pub(crate) async fn end_definitions(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
+    let question = format!("SELECT IS_USED_LOCK('{}')", lock_name(instance));
+    let holder: Option<Option<u64>> = conn.query_first(question).await.map_err(understand)?;
+    if let Some(holder) = holder.flatten() {
+        // It may have ended by itself meanwhile.
+        let _ = run(conn, &format!("KILL {holder}")).await;
+    }
+    claim_within(conn, instance, 1).await?;
+    release_definitions(conn, instance).await
+}
+
+async fn claim_within(conn: &mut Conn, instance: &InstanceName, seconds: u32) -> Result<()> {
+    let question = format!("SELECT GET_LOCK('{}', {seconds})", lock_name(instance));
     let got: Option<Option<u8>> = conn.query_first(question).await.map_err(understand)?;
     if got.flatten() == Some(1) {
         return Ok(());

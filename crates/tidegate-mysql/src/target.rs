@@ -128,6 +128,18 @@ impl MysqlTarget {
         TableLoader::open(&self.endpoint, self.instance.clone(), table.name.clone(), info).await
     }
 
+    async fn end_earlier_run(&self) -> Result<()> {
+        let (mut conn, _) = self.administer().await?;
+        session::end_definitions(&mut conn, &self.instance).await?;
+        session::run(&mut conn, "SET SESSION innodb_lock_wait_timeout = 1, SESSION lock_wait_timeout = 1")
+            .await?;
+        match state::take_over(&mut conn, &self.instance).await {
+            // It never came as far as to have a state.
+            Err(error) if error.code() == Code::MissingTable => Ok(()),
+            settled => settled.map(|_| ()),
+        }
+    }
+
     /// The selection that the link was begun with, if it is another than now: under that, other tables bear the names.
     async fn other_selection(&self, conn: &mut Conn) -> Result<Option<String>> {
         let begun_with = state::selection(conn, &self.instance).await?;
@@ -206,6 +218,10 @@ impl Target for MysqlTarget {
             let (mut conn, _) = self.administer().await?;
             state::take_over(&mut conn, &self.instance).await
         })
+    }
+
+    fn fence(&self) -> Fut<'_, ()> {
+        Box::pin(self.end_earlier_run())
     }
 
     fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()> {

@@ -187,7 +187,7 @@ impl SyncPlan {
     /// Keeps what an earlier run may have under way in the target from going through.
     pub(crate) async fn fence(&self) -> Result<()> {
         let target = self.target.target(&self.options.instance, &self.options.selection);
-        target.take_over().await.map(|_| ()).map_err(|e| e.context(Side::Target))
+        target.fence().await.map_err(|e| e.context(Side::Target))
     }
 
     fn same_server(&self, why: &str) -> Error {

@@ -171,6 +171,10 @@ impl Target for SimTarget {
         Box::pin(self.ask(|db| Ok(db.link.clone())))
     }
 
+    fn fence(&self) -> Fut<'_, ()> {
+        Box::pin(async { self.take_over().await.map(|_| ()) })
+    }
+
     fn take_over(&self) -> Fut<'_, Option<LinkState>> {
         Box::pin(self.ask(|db| {
             if let Some(link) = &mut db.link {

@@ -24,6 +24,8 @@ use tokio_util::task::TaskTracker;
 
 /// So many instances ask their servers for the first time at once.
 const STARTING_MAX: usize = 8;
+/// What passes within this does not end a run.
+const HICCUP: Duration = Duration::from_secs(10);
 /// Who the history names for what nobody asked for.
 const SERVICE: &str = "service";
 
@@ -156,7 +158,8 @@ impl Supervisor {
             lanes: spec.tuning.lanes,
             copy_workers: spec.tuning.copy_workers,
             log_bytes_max: spec.tuning.log_bytes_max,
-            retry_window: spec.tuning.retry_seconds.map(Duration::from_secs),
+            // The owner tries again for as long as is configured, and says so; a run itself gets over hiccups only.
+            retry_window: Some(HICCUP),
             until_caught_up: spec.full_only,
             server_id: spec.tuning.server_id,
         }

@@ -6,6 +6,7 @@ use crate::lifecycle::Fact;
 use crate::precheck;
 use crate::store::Found;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tidegate_api::{PrecheckResult, Status};
 use tidegate_engine::link::Outcome;
@@ -59,8 +60,14 @@ struct Owner {
     supervisor: Arc<Supervisor>,
     id: String,
     woken: Arc<Notify>,
-    /// Since when it has been retrying, and the next wait.
-    trouble: Option<(Instant, Duration)>,
+    trouble: Option<Trouble>,
+}
+
+/// It has been retrying, and no run since has come far.
+struct Trouble {
+    since: Instant,
+    /// Before the next run.
+    wait: Duration,
 }
 
 impl Owner {
@@ -125,8 +132,12 @@ impl Owner {
         self.supervisor.show_progress(&self.id, Some(progress.clone()));
         crash::point("link-begins");
         let running = AbortOnDropHandle::new(tokio::spawn(plan.run(progress.clone(), stop.clone())));
+        let begun = Instant::now();
         let ended = self.follow(running, progress.step(), stop, starting).await;
         self.supervisor.show_progress(&self.id, None);
+        if begun.elapsed() > LONGEST_WAIT || has_moved(&progress) {
+            self.trouble = None;
+        }
         crash::point("link-ended");
         if self.supervisor.stop.is_cancelled() || !self.find().await?.state.is_running() {
             return Ok(());
@@ -179,7 +190,6 @@ impl Owner {
                     let step = *steps.borrow_and_update();
                     if step > Step::Preparing {
                         drop(starting.take());
-                        self.trouble = None;
                     }
                     while let Err(error) = self.reached(step).await {
                         tracing::error!(instance = self.id, %error, "what it reached is not written down");
@@ -225,13 +235,14 @@ impl Owner {
     async fn wait(&mut self, found: &Found, error: Error) -> Result<()> {
         let window =
             found.spec.tuning.retry_seconds.map_or(crate::sync::RETRY_WINDOW_DEFAULT, Duration::from_secs);
-        let (since, wait) = self.trouble.unwrap_or((Instant::now(), FIRST_WAIT));
+        let trouble = self.trouble.get_or_insert_with(|| Trouble { since: Instant::now(), wait: FIRST_WAIT });
+        let (since, wait) = (trouble.since, trouble.wait);
+        trouble.wait = (wait * 2).min(LONGEST_WAIT);
         if since.elapsed() + wait > window {
             let what = format!("{}; gave up after {} s of trying", error.message(), window.as_secs());
             let given_up = Error::new(error.code(), what).with_remedy(error.remedy().to_owned());
             return self.supervisor.learn(&self.id, Fact::Broke, Some(&given_up)).await.map(|_| ());
         }
-        self.trouble = Some((since, (wait * 2).min(LONGEST_WAIT)));
         self.supervisor.learn(&self.id, Fact::Trouble, Some(&error)).await?;
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -243,19 +254,8 @@ impl Owner {
 
     /// Nothing of this process runs for the instance here; what an earlier one may have left is kept from writing.
     async fn end(&self, found: &Found) -> Result<()> {
-        if found.state.status == Status::Terminating {
-            let fenced =
-                tokio::time::timeout(FENCE_WITHIN, async { self.supervisor.plan(found)?.fence().await });
-            match fenced.await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::info!(instance = self.id, %error, "the target cannot be asked; nothing of ours runs");
-                }
-                Err(_) => {
-                    tracing::info!(instance = self.id, "the target does not answer; nothing of ours runs")
-                }
-            }
-        }
+        let terminating = found.state.status == Status::Terminating;
+        let unfenced = if terminating { self.fence(found).await.err() } else { None };
         crash::point("fenced");
         if found.state.status == Status::Releasing {
             let folder = self.supervisor.folder.join(&self.id);
@@ -266,6 +266,25 @@ impl Owner {
             }
         }
         crash::point("ended");
-        self.supervisor.learn(&self.id, Fact::Stopped, None).await.map(|_| ())
+        self.supervisor.learn(&self.id, Fact::Stopped, unfenced.as_ref()).await.map(|_| ())
     }
+
+    /// Whoever is terminated stays so, also where the target cannot be asked: that is said then.
+    async fn fence(&self, found: &Found) -> Result<()> {
+        let fencing = async { self.supervisor.plan(found)?.fence().await };
+        let silent = || Error::new(Code::Silent, "the target does not answer");
+        let fenced = tokio::time::timeout(FENCE_WITHIN, fencing).await;
+        fenced.unwrap_or_else(|_| Err(silent())).map_err(|error| {
+            tracing::info!(instance = self.id, %error, "not fenced; nothing of ours runs any more");
+            error.context("nothing of ours runs any more, but the target could not be asked to end what it may have under way")
+                .with_remedy("see that no statement of the account is under way on the target (SHOW PROCESSLIST) before others write there")
+        })
+    }
+}
+
+/// Whether a run has brought anything to the target.
+fn has_moved(progress: &Progress) -> bool {
+    [&progress.rows_copied, &progress.transactions_applied]
+        .iter()
+        .any(|count| count.load(Ordering::Relaxed) > 0)
 }

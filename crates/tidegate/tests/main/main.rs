@@ -7,6 +7,7 @@ mod cli;
 mod left_over;
 mod link;
 mod meanwhile;
+mod operating;
 mod planted;
 mod program;
 mod rights;

@@ -2,7 +2,7 @@
 
 use crate::link::DEADLINE;
 use crate::program::CANARY;
-use std::cell::{Ref, RefCell};
+use std::cell::{Ref, RefCell, RefMut};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Instant;
@@ -33,6 +33,10 @@ impl Pair {
 
     pub(crate) fn target(&self) -> Ref<'_, Server> {
         self.target.borrow()
+    }
+
+    pub(crate) fn source_mut(&self) -> RefMut<'_, Server> {
+        self.source.borrow_mut()
     }
 
     /// The arguments hold for this run of the server only.

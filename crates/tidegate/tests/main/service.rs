@@ -52,7 +52,7 @@ impl Service {
         assert!(said.code == Some(0) || point.is_some(), "{said}");
     }
 
-    fn ask(&self, args: &[&str]) -> Ended {
+    pub(crate) fn ask(&self, args: &[&str]) -> Ended {
         let mut command = tidegate(&self.home);
         command.arg("instance").args(args);
         command.env("TIDEGATE_SOURCE_PASSWORD", PASSWORD).env("TIDEGATE_TARGET_PASSWORD", PASSWORD);
@@ -84,7 +84,7 @@ impl Service {
 
     /// Both sides hold the same rows.
     #[track_caller]
-    fn is_level(&self, pair: &Pair, name: &str) {
+    pub(crate) fn is_level(&self, pair: &Pair, name: &str) {
         self.does(&["wait", name, "--for", "caught-up"]);
         let rows = format!("SELECT COUNT(*), SUM(id), SUM(CRC32(v)) FROM {name}.t");
         let expected = sql(&pair.source(), &rows);
