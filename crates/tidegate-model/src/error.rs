@@ -60,6 +60,7 @@ codes! {
     Tls = "TG-2005", Operator, "the encrypted connection cannot be made", "check ?ssl-mode and ?ssl-ca in the URL against the server's certificate";
     ConnectionLost = "TG-2006", Auto, "the connection was lost", "it is tried again by itself; check the network and the server's error log if it goes on";
     Silent = "TG-2007", Auto, "the server has been silent for too long", "it is tried again by itself; check the network and the server if it goes on";
+    AddressDenied = "TG-2009", Operator, "the service may not connect to this address", "if it is right, add it to [network] allow in the service's settings";
     SameServer = "TG-2008", Operator, "source and target are the same server", "name two servers, or rename the databases on the way with --rename";
 
     LogOff = "TG-3001", Operator, "the source writes no binary log", "start the source with --log-bin";

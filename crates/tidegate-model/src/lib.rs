@@ -37,3 +37,6 @@ use std::pin::Pin;
 
 /// A boxed future: what the traits' methods answer, because `async fn` in a trait cannot be called through `dyn`.
 pub type Fut<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// Says of an address whether it may be connected to, before it is.
+pub type Gate = std::sync::Arc<dyn Fn(std::net::IpAddr) -> Result<()> + Send + Sync>;

@@ -4,7 +4,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, IoError, Opts, OptsBuilder, SslOpts};
 use std::path::PathBuf;
 use std::time::Duration;
-use tidegate_model::{Code, Error, Result};
+use tidegate_model::{Code, Error, Gate, Result};
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// The longest statement we send stays well below it; the server's own limit is read at connect.
@@ -18,6 +18,8 @@ pub struct Endpoint {
     pub user: String,
     pub password: Option<String>,
     pub tls: Tls,
+    /// Whom it may connect to; `None`: whoever the host's name leads to.
+    pub gate: Option<Gate>,
 }
 
 /// How the connection is protected.
@@ -83,6 +85,7 @@ impl Endpoint {
             password: url.password().map(decode).transpose()?,
             host,
             user,
+            gate: None,
         })
     }
 
@@ -107,14 +110,31 @@ impl Endpoint {
             .max_allowed_packet(Some(PACKET_BYTES_MAX))
             .ssl_opts(self.ssl_options()?)
             .setup(setup.to_vec());
-        let connecting = Conn::new(Opts::from(change(options)));
+        let connecting = async {
+            let options = options.resolved_ips(self.permitted(host).await?);
+            Conn::new(Opts::from(change(options))).await.map_err(|error| self.connect_error(error))
+        };
         match tokio::time::timeout(CONNECT_DEADLINE, connecting).await {
             Ok(Ok(conn)) => Ok(conn),
-            Ok(Err(error)) => Err(self.connect_error(error)),
+            Ok(Err(error)) => Err(error),
             Err(_) => {
                 let seconds = CONNECT_DEADLINE.as_secs();
                 Err(Error::new(Code::Unreachable, format!("{self} does not answer within {seconds} s")))
             }
+        }
+    }
+
+    /// The host's addresses, looked up and looked at once: what is connected to is what was permitted.
+    async fn permitted(&self, host: &str) -> Result<Option<Vec<std::net::IpAddr>>> {
+        let Some(gate) = &self.gate else { return Ok(None) };
+        let unknown = |error: std::io::Error| Error::new(Code::Unreachable, format!("{self}: {error}"));
+        let found = tokio::net::lookup_host((host, self.port)).await.map_err(unknown)?;
+        let found: Vec<_> = found.map(|address| address.ip().to_canonical()).collect();
+        let permitted: Vec<_> = found.iter().copied().filter(|address| gate(*address).is_ok()).collect();
+        match (permitted.is_empty(), found.first()) {
+            (false, _) => Ok(Some(permitted)),
+            (true, Some(address)) => gate(*address).map(|()| None).map_err(|error| error.context(self)),
+            (true, None) => Err(Error::new(Code::Unreachable, format!("{self}: its name leads nowhere"))),
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use tidegate_model::{Code, Comparable, Error, Finding, InstanceName, Result, Selection, Source, Target};
+use tidegate_model::{
+    Code, Comparable, Error, Finding, Gate, InstanceName, Result, Selection, Source, Target,
+};
 use tidegate_mysql::{MysqlComparable, MysqlSource, MysqlTarget, Remain};
 
 /// Text that must not be seen. `Debug` hides it, and there is no `Display`.
@@ -50,6 +52,8 @@ pub struct EndpointUrl {
     pub password: Option<Secret>,
     /// Whether a password may stand in the URL, where shells and process lists show it.
     pub password_in_url: bool,
+    /// Whom the service may connect to.
+    pub gate: Option<Gate>,
 }
 
 /// Where a database is, read and understood.
@@ -88,6 +92,7 @@ impl EndpointUrl {
             at.password = Some(password.reveal().to_owned());
         }
         at.password = at.password.filter(|password| !password.is_empty());
+        at.gate.clone_from(&self.gate);
         Ok(at)
     }
 }
@@ -180,7 +185,7 @@ mod tests {
     use super::*;
 
     fn read(url: &str, password: Option<&str>, password_in_url: bool) -> Result<Endpoint> {
-        EndpointUrl { url: url.to_owned(), password: password.map(Secret::new), password_in_url }
+        EndpointUrl { url: url.to_owned(), password: password.map(Secret::new), password_in_url, gate: None }
             .read(Side::Source)
     }
 

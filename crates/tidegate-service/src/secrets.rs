@@ -1,5 +1,6 @@
 //! Passwords at rest: sealed with a key that lies outside the store; passwords of people: only as Argon2 hashes.
 
+use crate::store::Store;
 use argon2::Argon2;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,10 +10,13 @@ use ring::rand::{SecureRandom, SystemRandom};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tidegate_model::{Code, Error, Result};
 
 const KEY_BYTES: usize = 32;
+/// A sealed text in the store that tells whether a key is its.
+const PROOF: &str = "tidegate";
+const PROOF_PLACE: &str = "store";
 pub(crate) const SALT_BYTES: usize = 16;
 
 /// Seals and opens passwords.
@@ -28,7 +32,52 @@ impl Vault {
             Err(error) if error.kind() == ErrorKind::NotFound => make_key(file).map_err(|e| bad(file, &e))?,
             Err(error) => return Err(bad(file, &error)),
         };
-        let unbound = UnboundKey::new(&AES_256_GCM, &key)
+        Self::of_key(file, &key)
+    }
+
+    /// The vault that a store's passwords were sealed with: its key is in `file`. Where a change of the key was cut off
+    /// between the store and the file, it is brought to its end.
+    pub fn of_store(file: &Path, store: &Store) -> Result<Self> {
+        let next = next_key(file);
+        let Some(proof) = store.proof()? else {
+            let vault = Self::open(file)?;
+            store.put_proof(&vault.seal(PROOF_PLACE, PROOF)?)?;
+            return Ok(vault);
+        };
+        if let Ok(vault) = Self::of_file(&next)
+            && vault.unseal(PROOF_PLACE, &proof).is_ok()
+        {
+            std::fs::rename(&next, file).map_err(|error| bad(file, &error))?;
+            return Ok(vault);
+        }
+        let vault = Self::of_file(file)?;
+        vault.unseal(PROOF_PLACE, &proof).map_err(|error| error.context(file.display()))?;
+        Ok(vault)
+    }
+
+    /// Seals everything that the store holds with a new key. Whoever crashes on the way finds the old key and what it
+    /// sealed, or the new ones.
+    pub fn rotate(file: &Path, store: &Store) -> Result<usize> {
+        let before = Self::of_store(file, store)?;
+        let next = next_key(file);
+        match std::fs::remove_file(&next) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(bad(&next, &error)),
+            _ => {}
+        }
+        let after = Self::open(&next)?;
+        let again = |whose: &str, sealed: &[u8]| after.seal(whose, &before.unseal(whose, sealed)?);
+        let count = store.seal_again(&again, &after.seal(PROOF_PLACE, PROOF)?)?;
+        std::fs::rename(&next, file).map_err(|error| bad(file, &error))?;
+        Ok(count)
+    }
+
+    /// The key must be there.
+    fn of_file(file: &Path) -> Result<Self> {
+        Self::of_key(file, &read_key(file).map_err(|error| bad(file, &error))?)
+    }
+
+    fn of_key(file: &Path, key: &[u8]) -> Result<Self> {
+        let unbound = UnboundKey::new(&AES_256_GCM, key)
             .map_err(|_| Error::new(Code::SecretKey, format!("{} does not hold a key", file.display())))?;
         Ok(Self { key: LessSafeKey::new(unbound) })
     }
@@ -54,6 +103,13 @@ impl Vault {
         let open = open.map_err(|_| wrong())?.to_vec();
         String::from_utf8(open).map_err(|_| wrong())
     }
+}
+
+/// Where the next key lies while everything is being sealed with it.
+fn next_key(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".next");
+    name.into()
 }
 
 fn bad(file: &Path, error: &std::io::Error) -> Error {

@@ -1,37 +1,28 @@
 //! The service as one process: its folder, its store, its listener.
 
-use crate::http::{Service, first_account, router};
+use crate::http::{self, Service, first_account, reset_password};
+use crate::network;
 use crate::secrets::Vault;
+use crate::settings::Settings;
 use crate::store::Store;
 use crate::supervisor::Supervisor;
 use std::fs::{File, Permissions};
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use tidegate_model::{Code, Error, Result};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// So long requests that are under way may take when the service ends.
-const DRAIN: Duration = Duration::from_secs(5);
-
-/// How a server is to run.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub listen: SocketAddr,
-    /// The store, the key and a folder for each instance.
-    pub data_dir: PathBuf,
-    /// Where the key of the stored passwords is; `None`: in the data folder.
-    pub key_file: Option<PathBuf>,
-}
+/// In the data folder.
+pub const STORE_FILE: &str = "store.sqlite";
 
 /// A server that listens, and does not serve yet.
 pub struct Server {
     listener: TcpListener,
     service: Service,
+    settings: Settings,
     /// Held as long as the server is there: one process a folder.
     _lock: File,
     /// Of the account that was made because there was none.
@@ -42,17 +33,19 @@ impl Server {
     /// Opens everything; nothing runs before [`Server::serve`].
     pub async fn open(settings: &Settings) -> Result<Self> {
         let lock = own_folder(&settings.data_dir)?;
-        let key_file = settings.key_file.clone().unwrap_or_else(|| settings.data_dir.join("key"));
-        let vault = Arc::new(Vault::open(&key_file)?);
-        let store = Arc::new(Store::open(&settings.data_dir.join("store.sqlite"))?);
-        let supervisor = Supervisor::new(store.clone(), vault.clone(), settings.data_dir.join("instances"));
+        let store = Arc::new(Store::open(&settings.data_dir.join(STORE_FILE))?);
+        let vault = Arc::new(Vault::of_store(&settings.key_file, &store)?);
+        let gate = network::gate(&settings.network.allow, &settings.network.deny)?;
+        let folder = settings.data_dir.join("instances");
+        let supervisor = Supervisor::new(store.clone(), vault.clone(), folder, gate);
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
             Error::new(Code::BadSetting, format!("--listen {}: {error}", settings.listen))
                 .with_remedy("choose another address or port")
         })?;
         // Last: whoever is told it must be able to use it.
         let first_password = store.ask(first_account).await?;
-        Ok(Self { listener, service: Service::new(store, vault, supervisor), _lock: lock, first_password })
+        let service = Service::new(store, vault, supervisor);
+        Ok(Self { listener, service, settings: settings.clone(), _lock: lock, first_password })
     }
 
     pub fn address(&self) -> Result<SocketAddr> {
@@ -63,28 +56,60 @@ impl Server {
     pub async fn serve(self, stop: CancellationToken) -> Result<()> {
         let supervisor = self.service.supervisor.clone();
         supervisor.resume().await?;
-        let asked = stop.clone();
-        let http = async {
-            let serving = axum::serve(self.listener, router(self.service))
-                .with_graceful_shutdown(async move { asked.cancelled().await });
-            let drained = async {
-                stop.cancelled().await;
-                tokio::time::sleep(DRAIN).await;
-            };
-            let served = tokio::select! {
-                served = serving.into_future() => served,
-                // Links do not wait for somebody who says nothing.
-                () = drained => Ok(()),
-            };
-            stop.cancel();
-            served.map_err(|error| Error::new(Code::Internal, format!("the listener failed: {error}")))
+        let limits = &self.settings.limits;
+        let router = http::router(self.service, limits);
+        let answering = async {
+            http::serve(self.listener, router, limits, stop.clone()).await;
         };
         let links = async {
             stop.cancelled().await;
             supervisor.shut_down().await;
         };
-        tokio::join!(http, links).0
+        tokio::join!(answering, links);
+        Ok(())
     }
+}
+
+/// A server's folder while no server runs on it.
+pub struct DataFolder {
+    store: Store,
+    key_file: PathBuf,
+    _lock: File,
+}
+
+impl DataFolder {
+    /// Refused while a server, or another of these, has it.
+    pub fn take(settings: &Settings) -> Result<Self> {
+        let lock = own_folder(&settings.data_dir)?;
+        Ok(Self { store: open_store(settings)?, key_file: settings.key_file.clone(), _lock: lock })
+    }
+
+    /// Copies the store to a file; also while a server runs.
+    pub fn back_up(settings: &Settings, to: &Path) -> Result<()> {
+        open_store(settings)?.back_up(to)
+    }
+
+    /// Answers how many passwords were sealed anew.
+    pub fn rotate_key(&self) -> Result<usize> {
+        Vault::rotate(&self.key_file, &self.store)
+    }
+
+    /// Answers the account's new password.
+    pub fn reset_password(&self, account: &str) -> Result<String> {
+        reset_password(&self.store, account)
+    }
+}
+
+/// The store of a folder that has one.
+fn open_store(settings: &Settings) -> Result<Store> {
+    let file = settings.data_dir.join(STORE_FILE);
+    if !file.exists() {
+        let what = format!("there is no store in {}", settings.data_dir.display());
+        return Err(
+            Error::new(Code::BadSetting, what).with_remedy("name the server's folder with --data-dir")
+        );
+    }
+    Store::open(&file)
 }
 
 /// Makes the folder, for us alone, and takes it.

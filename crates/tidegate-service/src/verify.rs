@@ -94,7 +94,12 @@ mod tests {
 
     #[test]
     fn refused_requests_name_the_field() {
-        let end = |url: &str| EndpointUrl { url: url.to_owned(), password: None, password_in_url: false };
+        let end = |url: &str| EndpointUrl {
+            url: url.to_owned(),
+            password: None,
+            password_in_url: false,
+            gate: None,
+        };
         let request = |tables_parallel| VerifyRequest {
             source: end("mysql://u@h/"),
             target: end("mysql://u@h/"),

@@ -4,7 +4,8 @@ use crate::account::AccountCommand;
 use crate::instance::InstanceCommand;
 use crate::quantity::{parse_bytes, parse_duration};
 use crate::remote::LoginArgs;
-use crate::server::ServerArgs;
+use crate::server::{ConfigCommand, ServerArgs};
+use crate::store::StoreCommand;
 use crate::{explain, logging};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -37,6 +38,12 @@ pub(crate) enum Command {
     Verify(Box<VerifyArgs>),
     /// Run the service: instances with a life, over HTTP.
     Server(ServerArgs),
+    /// Settings of the service.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The service's store: copies, keys, lost passwords.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Log in to a service; the token is kept for the other commands.
     Login(LoginArgs),
     /// Accounts of a service.

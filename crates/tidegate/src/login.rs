@@ -59,6 +59,7 @@ impl End<'_> {
             url: self.url.to_owned(),
             password: self.given()?.map(Secret::new),
             password_in_url: self.insecure_url,
+            gate: None,
         };
         url.read(self.side)?;
         Ok(url)
@@ -173,7 +174,7 @@ mod tests {
     fn a_refused_account_without_a_password_is_hinted_at() {
         let end = |side, password: Option<&str>| {
             let password = password.map(Secret::new);
-            EndpointUrl { url: "mysql://u@h/".to_owned(), password, password_in_url: false }
+            EndpointUrl { url: "mysql://u@h/".to_owned(), password, password_in_url: false, gate: None }
                 .read(side)
                 .unwrap()
         };

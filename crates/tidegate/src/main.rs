@@ -12,6 +12,7 @@ mod quantity;
 mod remote;
 mod server;
 mod signals;
+mod store;
 mod sync;
 mod verify;
 mod view;
@@ -41,6 +42,14 @@ fn main() -> ExitCode {
         Command::Server(args) => {
             let json = args.json;
             finish(json, &bars, server::run(args))
+        }
+        Command::Config(command) => {
+            let json = command.json();
+            finish(json, &bars, async { command.run() })
+        }
+        Command::Store(command) => {
+            let json = command.json();
+            finish(json, &bars, async { command.run() })
         }
         Command::Login(args) => finish(false, &bars, remote::log_in(args)),
         Command::Account(command) => {

@@ -145,8 +145,21 @@ pub(crate) fn first_account(store: &Store) -> Result<Option<String>> {
     if store.has_accounts()? {
         return Ok(None);
     }
-    let (password, salt) = (token()?, random::<SALT_BYTES>()?);
     let account = Account { name: FIRST_ACCOUNT.to_owned(), role: Role::Admin };
-    store.put_account(&account, &salt, &password_hash(&password, &salt)?)?;
-    Ok(Some(password))
+    with_new_password(store, &account).map(Some)
+}
+
+/// A new password for an account, which keeps its role. Its sessions and keys end.
+pub(crate) fn reset_password(store: &Store, name: &str) -> Result<String> {
+    let known = store.credentials(name)?;
+    let unknown = || Error::new(Code::BadSetting, format!("there is no account '{name}'"));
+    let password = with_new_password(store, &known.ok_or_else(unknown)?.account)?;
+    store.audit_done("command line", "reset password", name, "accepted");
+    Ok(password)
+}
+
+fn with_new_password(store: &Store, account: &Account) -> Result<String> {
+    let (password, salt) = (token()?, random::<SALT_BYTES>()?);
+    store.put_account(account, &salt, &password_hash(&password, &salt)?)?;
+    Ok(password)
 }

@@ -5,14 +5,18 @@ mod auth;
 mod configure;
 mod extract;
 mod instances;
+mod limits;
+mod listen;
 mod openapi;
 
 use crate::secrets::Vault;
+use crate::settings::Limits;
 use crate::store::Store;
 use crate::supervisor::{Supervisor, problem};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use openapi::Document;
@@ -60,7 +64,7 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(instances::command))
 }
 
-pub(crate) fn router(service: Service) -> Router {
+pub(crate) fn router(service: Service, limits: &Limits) -> Router {
     let (router, _) = routes().split_for_parts();
     let nowhere = || async { misplaced("there is no such address", 404) };
     let no_method = || async { misplaced("this address takes other methods", 405) };
@@ -72,6 +76,7 @@ pub(crate) fn router(service: Service) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(limits::Guard::new(limits), limits::hold))
         .with_state(service)
 }
 
@@ -85,7 +90,8 @@ async fn healthy() -> &'static str {
     "ok\n"
 }
 
-pub(crate) use auth::first_account;
+pub(crate) use auth::{first_account, reset_password};
+pub(crate) use listen::serve;
 pub use openapi::document;
 
 /// The HTTP status of an error.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod instances;
+mod service;
 
 pub use accounts::{Account, Credentials, Role};
 pub use instances::{Found, Moved, NewInstance};
@@ -12,7 +13,7 @@ use std::sync::Mutex;
 use tidegate_model::{Code, Error, Result};
 
 /// One entry a version; the file's `user_version` says how many it has had.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("service.sql")];
 
 /// The store. Calls are short and block; see [`Store::ask`].
 pub struct Store {

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate_api::{Problem, Status};
 use tidegate_engine::progress::Progress;
-use tidegate_model::{Error, Result};
+use tidegate_model::{Error, Gate, Result};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,6 +34,7 @@ pub struct Supervisor {
     vault: Arc<Vault>,
     /// A folder for each instance is in it.
     folder: PathBuf,
+    gate: Gate,
     owners: Mutex<HashMap<String, Owner>>,
     starting: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -48,11 +49,12 @@ struct Owner {
 }
 
 impl Supervisor {
-    pub fn new(store: Arc<Store>, vault: Arc<Vault>, folder: PathBuf) -> Arc<Self> {
+    pub fn new(store: Arc<Store>, vault: Arc<Vault>, folder: PathBuf, gate: Gate) -> Arc<Self> {
         Arc::new(Self {
             store,
             vault,
             folder,
+            gate,
             owners: Mutex::default(),
             starting: Arc::new(Semaphore::new(STARTING_MAX)),
             tasks: TaskTracker::new(),
@@ -142,6 +144,7 @@ impl Supervisor {
                 url: url.to_owned(),
                 password: password.map(Secret::new),
                 password_in_url: false,
+                gate: Some(self.gate.clone()),
             })
         };
         let spec = &found.spec;

@@ -6,6 +6,7 @@ fn request(source: &str, target: &str) -> SyncRequest {
         url: url.to_owned(),
         password: Some(Secret::new("canary")),
         password_in_url: false,
+        gate: None,
     };
     SyncRequest {
         source: end(source),

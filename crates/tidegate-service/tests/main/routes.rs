@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use tidegate_service::server::{Server, Settings};
+use tidegate_service::folder::Surroundings;
+use tidegate_service::server::Server;
+use tidegate_service::settings::{Given, Limits, Settings, SettingsFile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -35,9 +37,18 @@ struct Running {
 
 impl Running {
     async fn start(name: &str) -> Self {
+        Self::with(name, Limits::default()).await
+    }
+
+    async fn with(name: &str, limits: Limits) -> Self {
         let folder = std::env::temp_dir().join(format!("tidegate-routes-{name}-{}", std::process::id()));
-        let settings =
-            Settings { listen: "127.0.0.1:0".parse().unwrap(), data_dir: folder.clone(), key_file: None };
+        let given = Given {
+            listen: Some("127.0.0.1:0".parse().unwrap()),
+            data_dir: Some(folder.clone()),
+            key_file: None,
+        };
+        let file = SettingsFile { limits, ..SettingsFile::default() };
+        let settings = Settings::resolve(given, file, &Surroundings::default()).unwrap();
         let server = Server::open(&settings).await.unwrap();
         assert!(Server::open(&settings).await.is_err(), "one process a folder");
         let (address, password) = (server.address().unwrap(), server.first_password.clone().unwrap());
@@ -245,4 +256,28 @@ fn passwords(folder: &std::path::Path) -> i64 {
     let question =
         "SELECT COUNT(*) FROM instance WHERE source_password IS NOT NULL AND target_password IS NOT NULL";
     store.query_row(question, [], |row| row.get(0)).unwrap()
+}
+
+/// Whoever takes up a connection and says nothing is let go, and who finds no place gets one then.
+#[tokio::test]
+async fn a_silent_client_is_let_go() {
+    let limits = Limits { connections: 1, header_seconds: 1, ..Limits::default() };
+    let running = Running::with("silent", limits).await;
+    let mut silent = TcpStream::connect(running.address).await.unwrap();
+    silent.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await.unwrap();
+    assert_eq!(running.ask("GET", "/healthz", None, "").await.0, 200);
+    let mut rest = Vec::new();
+    silent.read_to_end(&mut rest).await.unwrap();
+    assert!(!rest.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&rest));
+}
+
+#[tokio::test]
+async fn asking_too_often_is_refused() {
+    let limits = Limits { requests_per_second: 1, ..Limits::default() };
+    let running = Running::with("often", limits).await;
+    let mut answers = Vec::new();
+    for _ in 0..15 {
+        answers.push(running.ask("GET", "/healthz", None, "").await.0);
+    }
+    assert_eq!((answers[0], answers[14]), (200, 429), "{answers:?}");
 }

@@ -9,10 +9,10 @@ use tidegate_sandbox::Flavour;
 
 /// A running service, and somebody who is logged in.
 pub(crate) struct Service {
-    home: Scratch,
-    child: Child,
-    address: String,
-    password: String,
+    pub(crate) home: Scratch,
+    pub(crate) child: Child,
+    pub(crate) address: String,
+    pub(crate) password: String,
 }
 
 impl Service {
@@ -30,10 +30,15 @@ impl Service {
         assert!(ended.out.contains("as admin (admin)"), "{ended}");
     }
 
-    fn tries_to_log_in(&self) -> Ended {
+    pub(crate) fn tries_to_log_in(&self) -> Ended {
         let mut command = tidegate(&self.home);
         command.args(["login", "--server", &self.address]).env("TIDEGATE_PASSWORD", &self.password);
         Ended::of(command.output().expect("an end"))
+    }
+
+    /// The program, for anything else than instances.
+    pub(crate) fn runs(&self, args: &[&str]) -> Ended {
+        Ended::of(tidegate(&self.home).args(args).output().expect("an end"))
     }
 
     /// Ends it as a crash would, and starts it again.
@@ -43,7 +48,7 @@ impl Service {
     }
 
     /// Once it has ended; it will end by itself at `point`, if one is given.
-    fn start_again(&mut self, point: Option<&str>) {
+    pub(crate) fn start_again(&mut self, point: Option<&str>) {
         self.child.wait().expect("an end");
         let (child, address, password) = serve(&self.home, point);
         assert_eq!(password, None, "the account is there");

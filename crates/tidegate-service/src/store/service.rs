@@ -1,0 +1,71 @@
+//! What belongs to the service itself: what its passwords are sealed with, and copies of the whole store.
+
+use super::{Store, failed};
+use crate::supervisor::password_place;
+use rusqlite::{OptionalExtension, params};
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use tidegate_model::{Code, Error, Result};
+
+const PROOF: &str = "key proof";
+
+/// Opens what is sealed for a place, and seals it again.
+pub(crate) type SealAgain<'a> = dyn Fn(&str, &[u8]) -> Result<Vec<u8>> + 'a;
+
+impl Store {
+    /// A text that only the right key opens.
+    pub(crate) fn proof(&self) -> Result<Option<Vec<u8>>> {
+        self.within(|within| {
+            let question = "SELECT value FROM service WHERE name = ?1";
+            within.query_row(question, [PROOF], |row| row.get(0)).optional().map_err(failed)
+        })
+    }
+
+    pub(crate) fn put_proof(&self, proof: &[u8]) -> Result<()> {
+        self.within(|within| put(within, proof))
+    }
+
+    /// Seals every password anew, all or none; answers how many there are.
+    pub(crate) fn seal_again(&self, again: &SealAgain<'_>, proof: &[u8]) -> Result<usize> {
+        self.within(|within| {
+            let mut count = 0;
+            for side in ["source", "target"] {
+                let column = format!("{side}_password");
+                let mut question = within
+                    .prepare(&format!("SELECT id, {column} FROM instance WHERE {column} IS NOT NULL"))
+                    .map_err(failed)?;
+                let rows = question.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+                let sealed: Vec<(String, Vec<u8>)> = rows.collect::<Result<_, _>>().map_err(failed)?;
+                for (id, before) in sealed {
+                    let after = again(&password_place(&id, side), &before)?;
+                    let change = format!("UPDATE instance SET {column} = ?2 WHERE id = ?1");
+                    within.execute(&change, params![id, after]).map_err(failed)?;
+                    count += 1;
+                }
+            }
+            put(within, proof)?;
+            Ok(count)
+        })
+    }
+
+    /// A copy of the store as it is at one moment, also while a server uses it. `to` must not be there.
+    pub fn back_up(&self, to: &Path) -> Result<()> {
+        // An empty file of our own: never, not even for a moment, for others to read.
+        let made = File::options().write(true).create_new(true).mode(0o600).open(to);
+        made.map_err(|error| {
+            Error::new(Code::BadSetting, format!("{}: {error}", to.display()))
+                .with_remedy("name a file that is not there, in a folder that may be written")
+        })?;
+        let connection = self.connection.lock().expect("no holder panics");
+        let copied = connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
+        copied.map(|_| ()).map_err(|error| failed(error).context(to.display()))
+    }
+}
+
+fn put(within: &rusqlite::Transaction<'_>, proof: &[u8]) -> Result<()> {
+    within
+        .execute("INSERT OR REPLACE INTO service VALUES (?1, ?2)", params![PROOF, proof])
+        .map(|_| ())
+        .map_err(failed)
+}
