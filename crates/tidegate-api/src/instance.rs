@@ -118,7 +118,7 @@ pub struct InstanceList {
 /// What a running instance is doing.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
-    /// `preparing`, `copying`, `catching_up` or `streaming`.
+    /// `preparing`, `collecting`, `copying`, `catching_up` or `streaming`.
     pub step: String,
     pub rows_copied: u64,
     pub rows_applied: u64,
@@ -128,6 +128,8 @@ pub struct Progress {
     pub seq_applied: u64,
     /// The source's position up to which everything is in the target.
     pub position: String,
+    /// The source's position up to which everything is in the change log.
+    pub position_captured: String,
     pub lag_ms_p50: Option<f64>,
     pub lag_ms_p99: Option<f64>,
     pub tables: Vec<TableState>,

@@ -37,8 +37,18 @@ pub struct Options {
     pub log_bytes_max: u64,
     /// How long something that may pass by itself is tried again.
     pub retry_window: Duration,
+    pub task: Task,
+}
+
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Copy, then apply until it is stopped.
+    Follow,
     /// End once everything is applied that the source had committed when the copy was done.
-    pub until_caught_up: bool,
+    CatchUp,
+    /// Write nothing to the target, and go on reading the source's log into the change log, up to its limit.
+    Collect,
 }
 
 /// How a run ended without an error.
@@ -100,21 +110,28 @@ impl Link {
 
     async fn run(&self) -> Result<Outcome> {
         self.progress.enter(Step::Preparing);
-        self.check().await?;
-        self.target.prepare().await.map_err(at_target)?;
-        let state = match self.when_free(|| self.target.state()).await? {
-            Some(state) if self.may_begin_anew(&state) => {
-                self.when_free(|| self.target.reset()).await?;
-                self.begin().await?
-            }
-            Some(state) => self.resume(state).await?,
-            None => self.begin().await?,
+        let state = match self.options.task {
+            Task::Collect => self.look_only().await?,
+            Task::Follow | Task::CatchUp => Some(self.take_up().await?),
+        };
+        let Some(state) = state else {
+            // Nothing was begun, so nothing of the source's log is needed.
+            self.stop.cancelled().await;
+            return Ok(Outcome::Stopped);
         };
         let (log, writer) = self.open_log(&state)?;
         self.progress.published(writer.end());
         let mut tasks = JoinSet::new();
         tasks.spawn(capture::run(self.capture_context(&log), writer));
-        let work = self.work(state, log);
+        let work = async {
+            if self.options.task != Task::Collect {
+                return self.work(state, log).await;
+            }
+            self.progress.begun(low_of(&state));
+            self.progress.enter(Step::Collecting);
+            self.stop.cancelled().await;
+            Ok(Outcome::Stopped)
+        };
         tokio::pin!(work);
         let outcome = tokio::select! {
             outcome = &mut work => outcome,
@@ -142,6 +159,29 @@ impl Link {
         outcome
     }
 
+    /// The link's state as it stands, without taking it over: nothing is written.
+    async fn look_only(&self) -> Result<Option<LinkState>> {
+        self.source.check().await.map_err(at_source)?;
+        match self.when_free(|| self.target.state()).await? {
+            Some(state) => self.fits(&state).await.map(|()| Some(state)),
+            None => Ok(None),
+        }
+    }
+
+    /// The link's state, which is this run's from here on.
+    async fn take_up(&self) -> Result<LinkState> {
+        self.check().await?;
+        self.target.prepare().await.map_err(at_target)?;
+        match self.when_free(|| self.target.state()).await? {
+            Some(state) if self.may_begin_anew(&state) => {
+                self.when_free(|| self.target.reset()).await?;
+                self.begin().await
+            }
+            Some(state) => self.resume(state).await,
+            None => self.begin().await,
+        }
+    }
+
     async fn check(&self) -> Result<()> {
         self.source.check().await.map_err(at_source)?;
         self.target.check().await.map_err(at_target)
@@ -156,6 +196,13 @@ impl Link {
 
     /// Looks at the state before anything is changed: a link that is named by mistake is not disturbed.
     async fn resume(&self, state: LinkState) -> Result<LinkState> {
+        self.fits(&state).await?;
+        let gone = || Error::new(Code::CheckpointChanged, "the link was forgotten at this moment");
+        self.when_free(|| self.target.take_over()).await?.ok_or_else(gone)
+    }
+
+    /// Whether the state is of this link, and of a source whose log goes on from there.
+    async fn fits(&self, state: &LinkState) -> Result<()> {
         let now = self.selection.fingerprint();
         if state.selection != now {
             let what = format!("it was begun with {}, now it is {now}", state.selection);
@@ -169,9 +216,7 @@ impl Link {
             );
             return Err(Error::new(Code::SourceRewound, what));
         }
-        self.look_at_lanes(&state).map_err(at_target)?;
-        let gone = || Error::new(Code::CheckpointChanged, "the link was forgotten at this moment");
-        self.when_free(|| self.target.take_over()).await?.ok_or_else(gone)
+        self.look_at_lanes(state).map_err(at_target)
     }
 
     /// Every lane has its row from the beginning on, and every position can be read, unless somebody edited them.
@@ -363,7 +408,7 @@ impl Link {
             applied.changed().await.map_err(|_| Error::new(Code::Internal, "no progress"))?;
         }
         self.progress.enter(Step::Streaming);
-        if !self.options.until_caught_up {
+        if self.options.task != Task::CatchUp {
             std::future::pending::<()>().await;
         }
         let read = self.progress.captured().borrow().position.clone();

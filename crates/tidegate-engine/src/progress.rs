@@ -28,6 +28,8 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     Preparing,
+    /// The source's log is read, and nothing is written to the target.
+    Collecting,
     Copying,
     /// Applying, but what was captured while copying is not all in yet: the target is not consistent.
     CatchingUp,

@@ -5,7 +5,7 @@ use crate::sim::{Ended, Plan, World, assert_equal, block_on, ends, finish, optio
 use crate::support::{Folder, Place};
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_engine::link::{self, Options, Outcome};
+use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::{Progress, Step};
 use tidegate_model::{Code, Phase, Result};
 use tokio_util::sync::CancellationToken;
@@ -43,7 +43,7 @@ fn a_stop_does_not_wait_for_a_server_that_is_away() {
         let world = Arc::new(World::new(1, 40, 0));
         let folder = Folder::new();
         let (ended, took) =
-            run_and_stop(&world, Options { until_caught_up: false, ..options(folder.path()) }, outage(away));
+            run_and_stop(&world, Options { task: Task::Follow, ..options(folder.path()) }, outage(away));
         assert_eq!(ended.unwrap(), Outcome::Stopped, "{away}");
         assert!(took < Duration::from_secs(1), "{away}: it took {took:?}");
         finish(&world, folder.path());
@@ -181,7 +181,7 @@ fn the_position_moves_with_unselected_traffic() {
     let folder = Folder::new();
     for committed in [40, 45, 60, 100] {
         world.limit(committed);
-        let options = Options { until_caught_up: false, ..options(folder.path()) };
+        let options = Options { task: Task::Follow, ..options(folder.path()) };
         let (ended, _) = run_and_stop(&world, options, Plan::default());
         assert_eq!(ended.unwrap(), Outcome::Stopped);
         let mut db = world.db();

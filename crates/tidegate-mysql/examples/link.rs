@@ -18,7 +18,7 @@ async fn main() {
         copy_workers: 2,
         log_bytes_max: 1 << 34,
         retry_window: std::time::Duration::from_secs(20),
-        until_caught_up: args.len() > 5,
+        task: if args.len() > 5 { link::Task::CatchUp } else { link::Task::Follow },
     };
     let progress = Arc::new(Progress::new());
     let stop = tokio_util::sync::CancellationToken::new();

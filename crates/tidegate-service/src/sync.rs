@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_engine::LANES_MAX;
-use tidegate_engine::link::{self, Options, Outcome};
+use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::Progress;
 use tidegate_model::{Code, Error, Finding, InstanceName, Result, Source, Target};
 use tokio_util::sync::CancellationToken;
@@ -93,7 +93,7 @@ impl SyncRequest {
             copy_workers: usize::from(copy_workers),
             log_bytes_max,
             retry_window: self.retry_window.unwrap_or(RETRY_WINDOW_DEFAULT),
-            until_caught_up: self.until_caught_up,
+            task: if self.until_caught_up { Task::CatchUp } else { Task::Follow },
         };
         Ok(SyncPlan { source, target, server_id, renames: !self.objects.rename.is_empty(), options })
     }
@@ -125,6 +125,12 @@ impl SyncPlan {
 
     pub fn target(&self) -> &Endpoint {
         &self.target
+    }
+
+    /// The same link, which writes nothing to the target and goes on reading the source's log.
+    pub(crate) fn collecting(mut self) -> Self {
+        self.options.task = Task::Collect;
+        self
     }
 
     /// Runs the link until `stop`, until it has caught up if asked so, or until an error that needs a person.

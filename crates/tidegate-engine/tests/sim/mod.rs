@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use target::SimTarget;
-use tidegate_engine::link::{self, Options, Outcome};
+use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::Progress;
 use tidegate_model::{Code, InstanceName, Result, Retry, Selection, Source, Target};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +42,7 @@ pub(crate) fn options(folder: &Path) -> Options {
         copy_workers: 2,
         log_bytes_max: 1 << 20,
         retry_window: Duration::from_secs(3600),
-        until_caught_up: true,
+        task: Task::CatchUp,
     }
 }
 

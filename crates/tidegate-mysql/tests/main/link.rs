@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tidegate_engine::link::{self, Options, Outcome};
+use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::{Progress, Step};
 use tidegate_model::{InstanceName, Result, Selection, Source};
 use tidegate_mysql::{Endpoint, MysqlSource, MysqlTarget};
@@ -81,7 +81,7 @@ impl Link {
             copy_workers: 2,
             log_bytes_max: 4 << 30,
             retry_window: Duration::from_secs(20),
-            until_caught_up,
+            task: if until_caught_up { Task::CatchUp } else { Task::Follow },
         };
         let (progress, stop) = (Arc::new(Progress::new()), CancellationToken::new());
         let run = link::run(source.clone(), Arc::new(target), options, progress.clone(), stop.clone());

@@ -140,8 +140,12 @@ pub(super) async fn passwords(
         password.map(|text| service.vault.seal(&password_place(&found, side), &text)).transpose()
     };
     let (source, target) = (seal("source", source)?, seal("target", target)?);
+    let supervisor = service.supervisor.clone();
     let changed = audited(&service, by, "passwords", id, move |store, _| {
-        store.put_passwords(&found, source.as_deref(), target.as_deref())
+        let changed = store.put_passwords(&found, source.as_deref(), target.as_deref());
+        // Whatever reads the log with the old one begins anew.
+        supervisor.wake(&found);
+        changed
     });
     Ok(Json(shown(&service, changed.await?)))
 }

@@ -200,7 +200,7 @@ async fn clean(service: &Service, id: String, apply: bool) -> Result<Cleanup, Fa
 
 pub(super) fn shown(service: &Service, found: Found) -> Instance {
     let progress = service.supervisor.progress(&found.id).map(|progress| sample(&progress));
-    let spec = found.spec;
+    let (spec, id) = (found.spec, found.id.clone());
     Instance {
         commands: allowed(spec.kind, found.state),
         title: found.state.status.title().to_owned(),
@@ -216,7 +216,7 @@ pub(super) fn shown(service: &Service, found: Found) -> Instance {
         tuning: spec.tuning,
         created_at: found.created_at,
         changed_at: found.changed_at,
-        why: found.why,
+        why: found.why.or_else(|| service.supervisor.trouble(&id)),
         progress,
         precheck: Vec::new(),
     }
@@ -225,6 +225,7 @@ pub(super) fn shown(service: &Service, found: Found) -> Instance {
 fn sample(progress: &Progress) -> tidegate_api::Progress {
     let step = match *progress.step().borrow() {
         Step::Preparing => "preparing",
+        Step::Collecting => "collecting",
         Step::Copying => "copying",
         Step::CatchingUp => "catching_up",
         Step::Streaming => "streaming",
@@ -245,6 +246,7 @@ fn sample(progress: &Progress) -> tidegate_api::Progress {
         seq_captured: progress.captured().borrow().seq.0,
         seq_applied: applied.seq.0,
         position: applied.position.to_string(),
+        position_captured: progress.captured().borrow().position.to_string(),
         lag_ms_p50: None,
         lag_ms_p99: None,
         tables: tables.collect(),

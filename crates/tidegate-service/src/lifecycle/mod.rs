@@ -240,7 +240,8 @@ fn learn(state: State, fact: Fact) -> Decision {
         (Fact::Stopped, Status::Releasing) => state.to(Status::Released),
         (Fact::Trouble, Status::Initializing | Status::Synchronizing) => state.to(Status::Retrying),
         (Fact::Recovered, Status::Retrying) => state.going_on(),
-        (Fact::Broke, _) if state.is_running() || state.status == Status::Pausing => state.to(Status::Failed),
+        (Fact::Broke, Status::Pausing | Status::Paused) => state.to(Status::Failed),
+        (Fact::Broke, _) if state.is_running() => state.to(Status::Failed),
         _ => Already,
     }
 }

@@ -31,6 +31,19 @@ pub struct Found {
     pub changed_at: String,
 }
 
+impl Found {
+    /// Whether a run that was begun with one is what the other asks for.
+    pub fn runs_alike(&self, other: &Self) -> bool {
+        let of = |found: &Self| (found.source_password.clone(), found.target_password.clone());
+        let (one, two) = (&self.spec, &other.spec);
+        one.source == two.source
+            && one.target == two.target
+            && one.objects == two.objects
+            && one.tuning == two.tuning
+            && of(self) == of(other)
+    }
+}
+
 /// What became of an event, and the instance after it.
 #[derive(Debug)]
 pub struct Moved {

@@ -46,6 +46,8 @@ struct Owner {
     /// Woken since it has looked last.
     news: bool,
     progress: Option<Arc<Progress>>,
+    /// What keeps it from collecting.
+    trouble: Option<Problem>,
 }
 
 impl Supervisor {
@@ -79,7 +81,8 @@ impl Supervisor {
             return;
         }
         let woken = Arc::new(Notify::new());
-        owners.insert(id.to_owned(), Owner { woken: woken.clone(), news: true, progress: None });
+        owners
+            .insert(id.to_owned(), Owner { woken: woken.clone(), news: true, progress: None, trouble: None });
         self.tasks.spawn(owner::own(self.clone(), id.to_owned(), woken));
     }
 
@@ -116,6 +119,17 @@ impl Supervisor {
         let mut owners = self.owners.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if owners.get(id).is_some_and(|owner| Arc::ptr_eq(&owner.woken, woken)) {
             owners.remove(id);
+        }
+    }
+
+    /// What keeps a paused instance from reading its source's log.
+    pub fn trouble(&self, id: &str) -> Option<Problem> {
+        self.owners.lock().expect("no holder panics").get(id)?.trouble.clone()
+    }
+
+    fn show_trouble(&self, id: &str, trouble: Option<Problem>) {
+        if let Some(owner) = self.owners.lock().expect("no holder panics").get_mut(id) {
+            owner.trouble = trouble;
         }
     }
 
@@ -195,6 +209,8 @@ enum Duty {
     Nothing,
     Precheck,
     Run,
+    /// Nothing is to be written, and the source's log is read on.
+    Collect,
     /// Nothing of it is to run any more.
     End,
 }
@@ -204,12 +220,12 @@ impl Duty {
         match status {
             Status::Prechecking => Self::Precheck,
             Status::Initializing | Status::Collecting | Status::Synchronizing | Status::Retrying => Self::Run,
+            Status::Paused => Self::Collect,
             Status::Pausing | Status::Terminating | Status::Releasing => Self::End,
             Status::NotConfigured
             | Status::NotStarted
             | Status::PrecheckFailed
             | Status::PrecheckPassed
-            | Status::Paused
             | Status::Failed
             | Status::Completed
             | Status::Released => Self::Nothing,

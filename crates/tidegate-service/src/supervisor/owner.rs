@@ -78,7 +78,7 @@ impl Owner {
         match Duty::of(found.state.status) {
             Duty::Nothing => return Ok(!self.supervisor.leave(&self.id)),
             Duty::Precheck => self.precheck(&found).await?,
-            Duty::Run => self.run(&found).await?,
+            duty @ (Duty::Run | Duty::Collect) => self.run(&found, duty).await?,
             Duty::End => self.end(&found).await?,
         }
         Ok(true)
@@ -114,8 +114,9 @@ impl Owner {
     }
 
     /// Runs the link until it ends or its status asks for something else.
-    async fn run(&mut self, found: &Found) -> Result<()> {
+    async fn run(&mut self, found: &Found, duty: Duty) -> Result<()> {
         let plan = match self.supervisor.plan(found) {
+            Ok(plan) if duty == Duty::Collect => plan.collecting(),
             Ok(plan) => plan,
             Err(error) => {
                 return self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ());
@@ -133,24 +134,38 @@ impl Owner {
         crash::point("link-begins");
         let running = AbortOnDropHandle::new(tokio::spawn(plan.run(progress.clone(), stop.clone())));
         let begun = Instant::now();
-        let ended = self.follow(running, progress.step(), stop, starting).await;
+        let ended = self.follow(running, progress.step(), stop, starting, found).await;
         self.supervisor.show_progress(&self.id, None);
         if begun.elapsed() > LONGEST_WAIT || has_moved(&progress) {
             self.trouble = None;
         }
         crash::point("link-ended");
-        if self.supervisor.stop.is_cancelled() || !self.find().await?.state.is_running() {
+        if self.supervisor.stop.is_cancelled() || Duty::of(self.find().await?.state.status) != duty {
+            self.trouble = None;
             return Ok(());
         }
         match ended {
             Ok(Outcome::CaughtUp) => self.supervisor.learn(&self.id, Fact::Finished, None).await.map(|_| ()),
             Ok(Outcome::Stopped) => Ok(()),
+            Err(error) if duty == Duty::Collect && error.retry() != Retry::Never => {
+                self.wait_to_collect(&error).await;
+                Ok(())
+            }
             Err(error) if error.retry() == Retry::Auto => self.wait(found, error).await,
             Err(error) => {
                 tracing::info!(instance = self.id, %error, "it has failed");
                 self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ())
             }
         }
+    }
+
+    /// Whatever keeps a paused instance from reading the log may be the reason why it is paused: it is tried for as long
+    /// as that takes, and shown.
+    async fn wait_to_collect(&mut self, error: &Error) {
+        tracing::info!(instance = self.id, %error, "the source's log is not read");
+        self.supervisor.show_trouble(&self.id, Some(super::problem(error)));
+        let (_, wait) = self.next_wait();
+        self.rest(wait).await;
     }
 
     /// Tells what the link reaches, and stops it when its status says so.
@@ -160,6 +175,7 @@ impl Owner {
         mut steps: watch::Receiver<Step>,
         stop: tokio_util::sync::CancellationToken,
         mut starting: Option<tokio::sync::OwnedSemaphorePermit>,
+        found: &Found,
     ) -> Result<Outcome> {
         let panicked = || Error::new(Code::Internal, "the link's task panicked");
         let mut deadline = None;
@@ -174,7 +190,7 @@ impl Owner {
             tokio::select! {
                 ended = &mut running => return ended.unwrap_or_else(|_| Err(panicked())),
                 () = self.woken.notified() => {
-                    if deadline.is_none() && !self.is_to_run().await {
+                    if deadline.is_none() && !self.goes_on(found).await {
                         stop.cancel();
                         crash::point("stop-asked");
                         deadline = Some(Instant::now() + STOP_WITHIN);
@@ -206,11 +222,14 @@ impl Owner {
         }
     }
 
-    /// Asks until the store answers: a link that runs is not let go.
-    async fn is_to_run(&self) -> bool {
+    /// Whether what runs is still what is asked for. Asks until the store answers: a link that runs is not let go.
+    async fn goes_on(&self, begun: &Found) -> bool {
         loop {
             match self.find().await {
-                Ok(found) => return found.state.is_running(),
+                Ok(now) => {
+                    return Duty::of(now.state.status) == Duty::of(begun.state.status)
+                        && now.runs_alike(begun);
+                }
                 Err(error) => tracing::error!(instance = self.id, %error, "its status cannot be read"),
             }
             tokio::time::sleep(STORE_AGAIN).await;
@@ -220,6 +239,7 @@ impl Owner {
     async fn reached(&self, step: Step) -> Result<()> {
         match step {
             Step::Preparing => {}
+            Step::Collecting => self.supervisor.show_trouble(&self.id, None),
             Step::Copying => {
                 self.supervisor.learn(&self.id, Fact::Recovered, None).await?;
             }
@@ -235,21 +255,31 @@ impl Owner {
     async fn wait(&mut self, found: &Found, error: Error) -> Result<()> {
         let window =
             found.spec.tuning.retry_seconds.map_or(crate::sync::RETRY_WINDOW_DEFAULT, Duration::from_secs);
-        let trouble = self.trouble.get_or_insert_with(|| Trouble { since: Instant::now(), wait: FIRST_WAIT });
-        let (since, wait) = (trouble.since, trouble.wait);
-        trouble.wait = (wait * 2).min(LONGEST_WAIT);
+        let (since, wait) = self.next_wait();
         if since.elapsed() + wait > window {
             let what = format!("{}; gave up after {} s of trying", error.message(), window.as_secs());
             let given_up = Error::new(error.code(), what).with_remedy(error.remedy().to_owned());
             return self.supervisor.learn(&self.id, Fact::Broke, Some(&given_up)).await.map(|_| ());
         }
         self.supervisor.learn(&self.id, Fact::Trouble, Some(&error)).await?;
+        self.rest(wait).await;
+        Ok(())
+    }
+
+    /// Since when it has been retrying, and how long the next wait is.
+    fn next_wait(&mut self) -> (Instant, Duration) {
+        let trouble = self.trouble.get_or_insert_with(|| Trouble { since: Instant::now(), wait: FIRST_WAIT });
+        let wait = trouble.wait;
+        trouble.wait = (wait * 2).min(LONGEST_WAIT);
+        (trouble.since, wait)
+    }
+
+    async fn rest(&self, wait: Duration) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = self.woken.notified() => {}
             () = self.supervisor.stop.cancelled() => {}
         }
-        Ok(())
     }
 
     /// Nothing of this process runs for the instance here; what an earlier one may have left is kept from writing.

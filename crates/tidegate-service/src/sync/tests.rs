@@ -46,7 +46,7 @@ fn resolved(request: &SyncRequest) -> String {
                 options.copy_workers,
                 options.log_bytes_max >> 20,
                 options.retry_window.as_secs(),
-                options.until_caught_up,
+                options.task == Task::CatchUp,
                 options.selection.fingerprint(),
             )
         }

@@ -91,6 +91,7 @@ impl Sampler {
 pub(crate) fn step_name(step: Step) -> &'static str {
     match step {
         Step::Preparing => "preparing",
+        Step::Collecting => "collecting",
         Step::Copying => "copying",
         Step::CatchingUp => "catching_up",
         Step::Streaming => "streaming",

@@ -1,7 +1,9 @@
 //! A running instance and what befalls it: servers that go away, statements that are under way, other objects.
 
+use crate::link::DEADLINE;
 use crate::servers::{Pair, Session, ask_until, make, sql};
 use crate::service::Service;
+use std::time::Instant;
 use tidegate_sandbox::Flavour;
 
 #[test]
@@ -18,6 +20,7 @@ fn is_operated(flavour: Flavour) {
     let pair = Pair::start(flavour);
     let service = Service::start("operating");
     nothing_comes_after_the_end(&pair, &service);
+    a_pause_collects(&pair, &service);
     a_source_goes_away(&pair, &service);
 }
 
@@ -43,6 +46,35 @@ fn nothing_comes_after_the_end(pair: &Pair, service: &Service) {
     root.run("ROLLBACK");
     let columns = "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'ended'";
     assert_eq!(sql(&pair.target(), columns), "2");
+}
+
+/// While it is paused nothing is written, and what the source logs is kept, also when the source then forgets it.
+fn a_pause_collects(pair: &Pair, service: &Service) {
+    runs(pair, service, "paused");
+    service.does(&["pause", "paused"]);
+    service.does(&["wait", "paused", "--for", "paused"]);
+    let captured = |more_than: u64| {
+        let began = Instant::now();
+        loop {
+            let shown = service.gets(&["show", "paused"]);
+            let progress = &shown["progress"];
+            let seq = progress["seq_captured"].as_u64().unwrap_or(0);
+            if progress["step"] == "collecting" && seq > more_than {
+                return seq;
+            }
+            assert!(began.elapsed() < DEADLINE, "{shown}");
+        }
+    };
+    sql(&pair.source(), "INSERT INTO paused.t VALUES (60, 'collected')");
+    let first = captured(0);
+    sql(&pair.source(), "INSERT INTO paused.t VALUES (61, 'also')");
+    captured(first);
+    sql(&pair.source(), "FLUSH BINARY LOGS");
+    sql(&pair.source(), "PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY");
+    assert_eq!(sql(&pair.target(), "SELECT COUNT(*) FROM paused.t WHERE id >= 60"), "0");
+    service.does(&["resume", "paused"]);
+    service.is_level(pair, "paused");
+    assert_eq!(sql(&pair.target(), "SELECT COUNT(*) FROM paused.t WHERE id >= 60"), "2");
 }
 
 /// It says that it retries, goes on by itself, and gives up when its time is over.
