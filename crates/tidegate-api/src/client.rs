@@ -1,8 +1,9 @@
 //! A client of the service. It blocks: whoever is asynchronous calls it from a thread.
 
 use crate::{
-    AccountView, Cleanup, Command, CommandAnswer, CommandRequest, CreateInstance, Instance, InstanceList,
-    LoggedIn, Login, NewName, NewPasswords, Problem, PutAccount, Status, Transition,
+    AccountView, Cleanup, CommandRequest, CommandResult, Commands, CreateInstance, Instance, InstanceList,
+    LoggedIn, Login, NewEndpoints, NewName, NewPasswords, PrecheckItem, Problem, PutAccount, ResetPreview,
+    Skip, Status, Transition,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -78,9 +79,34 @@ impl Client {
         self.ask(Method::POST, &format!("instances/{}/passwords", escaped(id)), Some(passwords))
     }
 
-    pub fn list(&self, status: Option<Status>) -> Result<InstanceList, Refusal> {
-        let filter = status.map(|status| format!("?status={status}")).unwrap_or_default();
-        self.get(&format!("instances{filter}"))
+    pub fn endpoints(&self, id: &str, endpoints: &NewEndpoints) -> Result<Instance, Refusal> {
+        self.ask(Method::PUT, &format!("instances/{}/endpoints", escaped(id)), Some(endpoints))
+    }
+
+    pub fn list(&self, status: Option<Status>, search: Option<&str>) -> Result<InstanceList, Refusal> {
+        let status = status.map(|status| format!("status={status}"));
+        let search = search.map(|text| format!("search={}", escaped(text)));
+        let filter: Vec<String> = status.into_iter().chain(search).collect();
+        self.get(&format!("instances?{}", filter.join("&")))
+    }
+
+    pub fn recheck(&self, id: &str, item: &str) -> Result<PrecheckItem, Refusal> {
+        self.ask::<(), _>(
+            Method::POST,
+            &format!("instances/{}/precheck/{}", escaped(id), escaped(item)),
+            None,
+        )
+    }
+
+    /// Without a reason it is looked at again.
+    pub fn skip(&self, id: &str, item: &str, reason: Option<String>) -> Result<(), Refusal> {
+        let path = format!("instances/{}/precheck/{}/skip", escaped(id), escaped(item));
+        let method = if reason.is_some() { Method::PUT } else { Method::DELETE };
+        self.ask(method, &path, reason.map(|reason| Skip { reason }).as_ref())
+    }
+
+    pub fn reset_preview(&self, id: &str) -> Result<ResetPreview, Refusal> {
+        self.get(&format!("instances/{}/reset", escaped(id)))
     }
 
     pub fn show(&self, id: &str) -> Result<Instance, Refusal> {
@@ -91,13 +117,8 @@ impl Client {
         self.get(&format!("instances/{}/history", escaped(id)))
     }
 
-    pub fn command(
-        &self,
-        id: &str,
-        command: Command,
-        request: &CommandRequest,
-    ) -> Result<CommandAnswer, Refusal> {
-        self.ask(Method::POST, &format!("instances/{}/{command}", escaped(id)), Some(request))
+    pub fn commands(&self, commands: &Commands) -> Result<Vec<CommandResult>, Refusal> {
+        self.ask(Method::POST, "commands", Some(commands))
     }
 
     /// What is to be removed; with `apply`, removes what it may.

@@ -22,6 +22,9 @@ pub struct EndpointSpec {
     /// `mysql://user@host:port/?options`, without a password.
     #[schema(example = "mysql://repl@127.0.0.1:1/")]
     pub url: String,
+    /// Where it is, if the service's settings have regions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Taken in, never given out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
@@ -30,7 +33,11 @@ pub struct EndpointSpec {
 impl fmt::Debug for EndpointSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let password = self.password.as_ref().map(|_| "…");
-        f.debug_struct("EndpointSpec").field("url", &self.url).field("password", &password).finish()
+        f.debug_struct("EndpointSpec")
+            .field("url", &self.url)
+            .field("region", &self.region)
+            .field("password", &password)
+            .finish()
     }
 }
 
@@ -215,6 +222,64 @@ pub struct NewPasswords {
     pub target: Option<String>,
 }
 
+/// Other addresses or accounts of the same two servers; what is left out stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewEndpoints {
+    pub source: Option<EndpointSpec>,
+    pub target: Option<EndpointSpec>,
+}
+
+/// The same for several instances.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Commands {
+    pub command: Command,
+    /// Ids or names.
+    pub instances: Vec<String>,
+}
+
+/// What became of it for one of them.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CommandResult {
+    pub instance: String,
+    pub answer: Option<CommandAnswer>,
+    /// Why it was not done.
+    pub problem: Option<Problem>,
+}
+
+/// What a reset would drop in the target.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ResetPreview {
+    pub tables: Vec<DroppedTable>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DroppedTable {
+    /// Its name in the target.
+    pub name: String,
+    /// Rows that were copied into it; whatever came since goes too.
+    pub rows_copied: u64,
+}
+
+/// Why a precheck's item is to be passed over.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Skip {
+    #[schema(min_length = 1, max_length = 1000)]
+    pub reason: String,
+}
+
+/// One line of what was asked of the service.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    pub at: String,
+    pub by: String,
+    pub action: String,
+    pub object: String,
+    pub outcome: String,
+}
+
 /// A command's body; empty is `{}`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -268,6 +333,9 @@ pub struct PrecheckItem {
     pub result: PrecheckResult,
     pub detail: Option<String>,
     pub remedy: Option<String>,
+    /// Whether it keeps the instance from being started.
+    #[serde(default)]
+    pub blocks: bool,
 }
 
 /// What to remove so that nothing of ours can reach the databases any more.

@@ -8,8 +8,9 @@ mod status;
 
 pub use client::{Client, Refusal};
 pub use instance::{
-    AccountView, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CreateInstance, EndpointSpec, Instance,
-    InstanceList, Kind, LoggedIn, Login, NewName, NewPasswords, Objects, PrecheckItem, PrecheckResult,
-    Problem, Progress, PutAccount, TableState, Transition, Tuning,
+    AccountView, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult, Commands,
+    CreateInstance, DroppedTable, EndpointSpec, Instance, InstanceList, Kind, LoggedIn, Login, NewEndpoints,
+    NewName, NewPasswords, Objects, PrecheckItem, PrecheckResult, Problem, Progress, PutAccount,
+    ResetPreview, Skip, TableState, Transition, Tuning,
 };
 pub use status::{Command, Status};

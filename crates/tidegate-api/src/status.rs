@@ -19,6 +19,8 @@ pub enum Status {
     Paused,
     Retrying,
     Failed,
+    /// What it copied is being dropped in the target, so that it can begin anew.
+    Resetting,
     Terminating,
     /// Terminated, or a full-only migration that is done. Nothing leads on from here but its release.
     Completed,
@@ -28,7 +30,7 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NotConfigured,
         Self::NotStarted,
         Self::Prechecking,
@@ -41,6 +43,7 @@ impl Status {
         Self::Paused,
         Self::Retrying,
         Self::Failed,
+        Self::Resetting,
         Self::Terminating,
         Self::Completed,
         Self::Releasing,
@@ -62,6 +65,7 @@ impl Status {
             Self::Paused => "Paused",
             Self::Retrying => "Retrying",
             Self::Failed => "Failed",
+            Self::Resetting => "Resetting",
             Self::Terminating => "Terminating",
             Self::Completed => "Completed",
             Self::Releasing => "Releasing",
@@ -103,17 +107,19 @@ pub enum Command {
     Start,
     Pause,
     Resume,
+    Reset,
     Terminate,
     Release,
 }
 
 impl Command {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Configure,
         Self::Precheck,
         Self::Start,
         Self::Pause,
         Self::Resume,
+        Self::Reset,
         Self::Terminate,
         Self::Release,
     ];
@@ -125,6 +131,7 @@ impl Command {
             Self::Start => "start",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Reset => "reset",
             Self::Terminate => "terminate",
             Self::Release => "release",
         }

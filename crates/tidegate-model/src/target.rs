@@ -8,11 +8,10 @@ pub trait Target: Send + Sync {
     /// As [`crate::Source::identity`].
     fn identity(&self) -> Fut<'_, String>;
 
-    /// Makes our own schema if it is not there.
+    /// Makes our own schema if it is not there, and brings a [`Target::reset`] that was interrupted to its end.
     fn prepare(&self) -> Fut<'_, ()>;
 
-    /// What the target knows of this link; `None` if it was never begun here. A [`Target::reset`] that was interrupted is
-    /// ended first.
+    /// What the target knows of this link; `None` if it was never begun here, or is being forgotten. Changes nothing.
     fn state(&self) -> Fut<'_, Option<LinkState>>;
 
     /// Takes the link over: moves every version on, so that nothing goes through any more that an earlier run of it, dead

@@ -199,17 +199,28 @@ impl Target for MysqlTarget {
     fn prepare(&self) -> Fut<'_, ()> {
         Box::pin(async {
             let (mut conn, _) = self.administer().await?;
-            state::prepare(&mut conn).await
+            state::prepare(&mut conn).await?;
+            if state::is_resetting(&mut conn, &self.instance).await? {
+                self.end_reset(&mut conn).await?;
+            }
+            Ok(())
         })
     }
 
     fn state(&self) -> Fut<'_, Option<LinkState>> {
         Box::pin(async {
             let (mut conn, _) = self.question().await?;
-            if state::is_resetting(&mut conn, &self.instance).await? {
-                self.end_reset(&mut conn).await?;
+            let found = async {
+                if state::is_resetting(&mut conn, &self.instance).await? {
+                    return Ok(None);
+                }
+                state::read(&mut conn, &self.instance).await
+            };
+            match found.await {
+                // No link was ever begun here.
+                Err(error) if error.code() == Code::MissingTable => Ok(None),
+                found => found,
             }
-            state::read(&mut conn, &self.instance).await
         })
     }
 

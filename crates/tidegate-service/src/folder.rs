@@ -73,6 +73,16 @@ pub(crate) fn claim(folder: &Path, owner: &Owner<'_>) -> Result<()> {
     }
 }
 
+/// The identities of the two servers that a folder's link runs between, source first, if it has run.
+pub(crate) fn servers_of(folder: &Path) -> Option<[String; 2]> {
+    let text = std::fs::read_to_string(folder.join(OWNER_FILE)).ok()?;
+    let of = |side: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(side)?.strip_prefix(' '));
+        line.map(str::to_owned)
+    };
+    Some([of("source")?, of("target")?])
+}
+
 /// The file is there whole or not at all.
 fn write_owner(folder: &Path, file: &Path, text: &str) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|e| refused("make", folder, e))?;
@@ -112,8 +122,10 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("tidegate-folder-{}", std::process::id()));
         let name = InstanceName::parse("a").unwrap();
         let owner = |source| Owner { name: &name, source, target: "t" };
+        assert_eq!(servers_of(&folder), None);
         claim(&folder, &owner("s")).unwrap();
         claim(&folder, &owner("s")).unwrap();
+        assert_eq!(servers_of(&folder), Some(["s".to_owned(), "t".to_owned()]));
         assert_eq!(claim(&folder, &owner("other")).unwrap_err().code(), Code::DataDirMismatch);
         std::fs::remove_dir_all(&folder).unwrap();
         std::fs::write(&folder, "").unwrap();

@@ -1,6 +1,7 @@
 //! What is looked at before a link is started: the adapter's findings, and what only the service knows.
 
 use crate::sync::SyncPlan;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tidegate_api::{PrecheckItem, PrecheckResult};
 use tidegate_model::{Code, Error, Finding, FindingSide, Result, Retry};
@@ -8,7 +9,20 @@ use tidegate_model::{Code, Error, Finding, FindingSide, Result, Retry};
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// Looks at everything, side by side. A configuration that cannot be used is the one item then.
-pub(crate) async fn run(plan: Result<SyncPlan>) -> Vec<PrecheckItem> {
+/// Items in `skips` are passed over for the reason given, unless they block.
+pub(crate) async fn run(plan: Result<SyncPlan>, skips: &BTreeMap<String, String>) -> Vec<PrecheckItem> {
+    let mut items = look(plan).await;
+    for item in items.iter_mut().filter(|item| item.result == PrecheckResult::Warning) {
+        if let Some(reason) = skips.get(&item.code) {
+            item.result = PrecheckResult::Skipped;
+            item.detail =
+                Some(format!("{}; passed over: {reason}", item.detail.as_deref().unwrap_or_default()));
+        }
+    }
+    items
+}
+
+async fn look(plan: Result<SyncPlan>) -> Vec<PrecheckItem> {
     let ours = |item, title, outcome| Finding { item, title, side: FindingSide::Both, blocks: true, outcome };
     let configuration = |outcome| ours("CONFIGURATION", "The configuration can be used", outcome);
     let plan = match plan {
@@ -44,6 +58,7 @@ fn judge(finding: Finding) -> PrecheckItem {
         title: finding.title.to_owned(),
         side: side.to_owned(),
         result,
+        blocks: finding.blocks,
         detail: error.as_ref().map(|error| error.message().to_owned()),
         remedy: error.as_ref().map(|error| error.remedy().to_owned()),
     }

@@ -44,7 +44,7 @@ impl Server {
         })?;
         // Last: whoever is told it must be able to use it.
         let first_password = store.ask(first_account).await?;
-        let service = Service::new(store, vault, supervisor);
+        let service = Service::new(store, vault, supervisor, settings.regions.clone());
         Ok(Self { listener, service, settings: settings.clone(), _lock: lock, first_password })
     }
 

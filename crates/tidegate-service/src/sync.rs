@@ -190,6 +190,28 @@ impl SyncPlan {
         self.fit(source.as_ref(), target.as_ref()).await.map(|_| ())
     }
 
+    /// The tables that [`SyncPlan::reset`] would drop, by their names in the target, each with the rows copied into it.
+    pub(crate) async fn would_drop(&self) -> Result<Vec<(String, u64)>> {
+        let selection = &self.options.selection;
+        let target = self.target.target(&self.options.instance, selection);
+        let state = target.state().await.map_err(|e| e.context(Side::Target))?;
+        let copied = state.map(|state| state.copied).unwrap_or_default();
+        let named = copied
+            .into_iter()
+            .map(|one| (selection.map(&one.table.database, &one.table.table).to_string(), one.rows));
+        Ok(named.collect())
+    }
+
+    /// Drops the tables that the link made, with all that is in them, and forgets how far it was.
+    pub(crate) async fn reset(&self) -> Result<()> {
+        let target = self.target.target(&self.options.instance, &self.options.selection);
+        match target.reset().await {
+            // It never came as far as to have a state.
+            Err(error) if error.code() == Code::MissingTable => Ok(()),
+            done => done.map_err(|e| e.context(Side::Target)),
+        }
+    }
+
     /// Keeps what an earlier run may have under way in the target from going through.
     pub(crate) async fn fence(&self) -> Result<()> {
         let target = self.target.target(&self.options.instance, &self.options.selection);

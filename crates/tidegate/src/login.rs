@@ -13,9 +13,39 @@ struct End<'a> {
     side: Side,
     url: &'a str,
     env: Option<&'a str>,
-    env_default: &'static str,
     file: Option<&'a Path>,
     insecure_url: bool,
+}
+
+fn variable_of(side: Side) -> &'static str {
+    match side {
+        Side::Source => "TIDEGATE_SOURCE_PASSWORD",
+        Side::Target => "TIDEGATE_TARGET_PASSWORD",
+    }
+}
+
+/// The password that a file or the environment holds: of the variable that is named, else of the side's own.
+pub(crate) fn given_password(side: Side, env: Option<&str>, file: Option<&Path>) -> Result<Option<String>> {
+    match (file, env) {
+        (Some(file), _) => read_file(file).map(Some).map_err(|why| {
+            let what = format!("--{side}-password-file: {}: {why}", file.display());
+            Error::new(Code::BadSetting, what)
+                .with_remedy("name a file that holds the password and nothing else")
+        }),
+        (None, Some(name)) => std::env::var(name).map(Some).map_err(|_| {
+            let what = format!(
+                "--{side}-password-env: the environment variable '{name}' is not set, or is not text"
+            );
+            Error::new(Code::BadSetting, what).with_remedy("set and export the variable, or name another")
+        }),
+        (None, None) => match std::env::var(variable_of(side)) {
+            Ok(password) => Ok(Some(password)),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(Error::new(Code::BadSetting, format!("{} is not text in UTF-8", variable_of(side))))
+            }
+        },
+    }
 }
 
 impl EndArgs {
@@ -37,7 +67,6 @@ impl EndArgs {
             side: Side::Source,
             url: &self.source,
             env: self.source_password_env.as_deref(),
-            env_default: "TIDEGATE_SOURCE_PASSWORD",
             file: self.source_password_file.as_deref(),
             insecure_url: self.insecure_url,
         };
@@ -45,7 +74,6 @@ impl EndArgs {
             side: Side::Target,
             url: &self.target,
             env: self.target_password_env.as_deref(),
-            env_default: "TIDEGATE_TARGET_PASSWORD",
             file: self.target_password_file.as_deref(),
             insecure_url: self.insecure_url,
         };
@@ -57,37 +85,12 @@ impl End<'_> {
     fn url(&self) -> Result<EndpointUrl> {
         let url = EndpointUrl {
             url: self.url.to_owned(),
-            password: self.given()?.map(Secret::new),
+            password: given_password(self.side, self.env, self.file)?.map(Secret::new),
             password_in_url: self.insecure_url,
             gate: None,
         };
         url.read(self.side)?;
         Ok(url)
-    }
-
-    /// The password that a file or the environment holds.
-    fn given(&self) -> Result<Option<String>> {
-        let side = self.side;
-        match (self.file, self.env) {
-            (Some(file), _) => read_file(file).map(Some).map_err(|why| {
-                let what = format!("--{side}-password-file: {}: {why}", file.display());
-                Error::new(Code::BadSetting, what)
-                    .with_remedy("name a file that holds the password and nothing else")
-            }),
-            (None, Some(name)) => std::env::var(name).map(Some).map_err(|_| {
-                let what = format!(
-                    "--{side}-password-env: the environment variable '{name}' is not set, or is not text"
-                );
-                Error::new(Code::BadSetting, what).with_remedy("set and export the variable, or name another")
-            }),
-            (None, None) => match std::env::var(self.env_default) {
-                Ok(password) => Ok(Some(password)),
-                Err(std::env::VarError::NotPresent) => Ok(None),
-                Err(std::env::VarError::NotUnicode(_)) => {
-                    Err(Error::new(Code::BadSetting, format!("{} is not text in UTF-8", self.env_default)))
-                }
-            },
-        }
     }
 
     /// The server is asked first: many accounts on a person's own machine have no password.
@@ -107,7 +110,7 @@ impl End<'_> {
                         Code::BadSetting,
                         format!("{}: the password cannot be asked for: {e}", self.side),
                     )
-                    .with_remedy(format!("set {}", self.env_default))
+                    .with_remedy(format!("set {}", variable_of(self.side)))
                 })?;
                 url.password = Some(Secret::new(answer));
                 Ok(url)

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tidegate_api::{Client, Login, Refusal};
+use tidegate_api::{Client, Login, Problem, Refusal};
 use tidegate_service::{Code, Error, Result};
 
 const SERVER_DEFAULT: &str = "http://127.0.0.1:7370";
@@ -102,13 +102,15 @@ where
 fn understood(refusal: Refusal) -> Error {
     match refusal {
         Refusal::Away(why) => Error::new(Code::ServiceAway, why),
-        Refusal::Problem(problem) => {
-            let known = Code::ALL.iter().find(|code| code.as_str() == problem.code);
-            match known {
-                Some(code) => Error::new(*code, problem.detail).with_remedy(problem.remedy),
-                None => Error::new(Code::ServiceAway, format!("{} [{}]", problem.detail, problem.code)),
-            }
-        }
+        Refusal::Problem(problem) => of_problem(*problem),
+    }
+}
+
+pub(crate) fn of_problem(problem: Problem) -> Error {
+    let known = Code::ALL.iter().find(|code| code.as_str() == problem.code);
+    match known {
+        Some(code) => Error::new(*code, problem.detail).with_remedy(problem.remedy),
+        None => Error::new(Code::ServiceAway, format!("{} [{}]", problem.detail, problem.code)),
     }
 }
 

@@ -4,7 +4,7 @@ mod table;
 mod unit;
 
 use crate::progress::{Progress, TableProgress};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate_model::{Code, CopyProgress, Error, Result, Selection, Source, Table, TableName, Target};
@@ -78,5 +78,47 @@ fn begin_progress(table: &Table, before: Option<&CopyProgress>) -> TableProgress
         rows: before.map_or(0, |one| one.rows),
         rows_estimated: table.rows_estimated,
         done: before.is_some_and(|one| one.done),
+    }
+}
+
+/// Refuses tables that were changed between two looks, or are there in one of them only: definitions that were read
+/// between the two may lack them.
+pub(crate) fn same_tables(before: &[Table], after: &[Table]) -> Result<()> {
+    fn looks(side: &[Table]) -> HashSet<(&TableName, &str, Option<&TableName>)> {
+        side.iter().map(|one| (&one.name, one.columns.as_str(), one.group.as_ref())).collect()
+    }
+    match looks(before).symmetric_difference(&looks(after)).next() {
+        None => Ok(()),
+        Some((table, ..)) => {
+            let what = format!("{table} was changed while the tables were looked at");
+            Err(Error::new(Code::SchemaChangedWhileCopying, what))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str, columns: &str) -> Table {
+        Table {
+            name: TableName::new("shop", name),
+            rows_estimated: 0,
+            bytes_estimated: 0,
+            group: None,
+            columns: columns.to_owned(),
+        }
+    }
+
+    #[test]
+    fn tables_that_come_go_or_change_between_two_looks_are_refused() {
+        let (a, b) = (table("a", "id int"), table("b", "id int"));
+        let looks =
+            |before: &[Table], after: &[Table]| same_tables(before, after).map_err(|error| error.code());
+        let refused = Err(Code::SchemaChangedWhileCopying);
+        assert_eq!(looks(&[a.clone(), b.clone()], &[b.clone(), a.clone()]), Ok(()));
+        assert_eq!(looks(std::slice::from_ref(&a), &[a.clone(), b.clone()]), refused, "one came");
+        assert_eq!(looks(&[a.clone(), b.clone()], std::slice::from_ref(&a)), refused, "one went");
+        assert_eq!(looks(&[a, b], &[table("a", "id bigint"), table("b", "id int")]), refused, "one changed");
     }
 }

@@ -1,15 +1,17 @@
 //! Who may use the service: for those who may say so.
 
 use super::auth::Caller;
-use super::extract::{Body, Place};
+use super::extract::{Asked, Body, Place};
 use super::{Failure, Service};
 use crate::secrets::{SALT_BYTES, password_hash, random, token, token_hash};
 use crate::store::{Account, Role};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use tidegate_api::{AccountView, LoggedIn, PutAccount};
+use serde::Deserialize;
+use tidegate_api::{AccountView, AuditEntry, LoggedIn, PutAccount};
 use tidegate_model::{Code, Error, Result};
+use utoipa::IntoParams;
 
 /// Short ones are guessed.
 const PASSWORD_CHARS_MIN: usize = 12;
@@ -121,6 +123,34 @@ pub(super) async fn key(
         })
         .await?;
     Ok(Json(LoggedIn { token: text, role: account.role.name().to_owned(), expires_at: None }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AuditFilter {
+    /// At most so many, up to 1000.
+    #[param(maximum = 1000)]
+    limit: Option<u32>,
+}
+
+const AUDIT_MAX: u32 = 1000;
+
+/// What was asked of the service, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    params(AuditFilter),
+    responses((status = 200, description = "The lines", body = Vec<AuditEntry>), Failure),
+)]
+pub(super) async fn audit(
+    State(service): State<Service>,
+    caller: Caller,
+    Asked(filter): Asked<AuditFilter>,
+) -> Result<Json<Vec<AuditEntry>>, Failure> {
+    caller.need(Role::Admin)?;
+    let limit = filter.limit.unwrap_or(AUDIT_MAX).min(AUDIT_MAX);
+    Ok(Json(service.store.ask(move |store| store.audited(limit)).await?))
 }
 
 fn view(account: Account) -> AccountView {

@@ -1,17 +1,21 @@
 //! Making instances, and what can be changed about them.
 
 use super::auth::Caller;
+use super::commands::refused;
 use super::extract::{Body, Place};
-use super::instances::{refused, shown};
+use super::instances::shown;
 use super::{Failure, Service};
 use crate::lifecycle::{Decision, State as LifeState};
-use crate::secrets;
 use crate::store::{Found, NewInstance, Role};
 use crate::supervisor::password_place;
+use crate::{folder, secrets};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use tidegate_api::{CreateInstance, EndpointSpec, Instance, Kind, NewName, NewPasswords};
+use std::collections::BTreeMap;
+use tidegate_api::{
+    CreateInstance, EndpointSpec, Instance, Kind, NewEndpoints, NewName, NewPasswords, Status,
+};
 use tidegate_model::{Code, Error, InstanceName, Result};
 
 /// A new instance. It does nothing before it is started.
@@ -86,7 +90,7 @@ pub(super) async fn duplicate(
     let with_password = |side: &str, end: &EndpointSpec, sealed: &Option<Vec<u8>>| -> Result<EndpointSpec> {
         let place = password_place(&found.id, side);
         let password = sealed.as_ref().map(|sealed| service.vault.unseal(&place, sealed)).transpose()?;
-        Ok(EndpointSpec { url: end.url.clone(), password })
+        Ok(EndpointSpec { password, ..end.clone() })
     };
     let spec = CreateInstance {
         name,
@@ -150,8 +154,70 @@ pub(super) async fn passwords(
     Ok(Json(shown(&service, changed.await?)))
 }
 
+/// Other addresses or accounts of the same two servers, for an instance that is paused or has failed.
+#[utoipa::path(
+    put,
+    path = "/api/v1/instances/{id}/endpoints",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    request_body = NewEndpoints,
+    responses((status = 200, description = "It has them", body = Instance), Failure),
+)]
+pub(super) async fn endpoints(
+    State(service): State<Service>,
+    caller: Caller,
+    Place(id): Place<String>,
+    Body(NewEndpoints { source, target }): Body<NewEndpoints>,
+) -> Result<Json<Instance>, Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let before = service.store.ask(move |store| store.find(&id)).await?;
+    if !matches!(before.state.status, Status::Paused | Status::Failed) {
+        return Err(refused(&before, "its endpoints change while it is paused, or has failed"));
+    }
+    let with_password =
+        |side: &str, given: Option<EndpointSpec>, end: &EndpointSpec, sealed: &Option<Vec<u8>>| {
+            // A password goes only where it was given for.
+            let same = given.as_ref().is_none_or(|given| given.url == end.url && given.password.is_none());
+            let place = password_place(&before.id, side);
+            let stored = sealed.as_ref().filter(|_| same);
+            let stored = stored.map(|sealed| service.vault.unseal(&place, sealed)).transpose()?;
+            let end = given.unwrap_or_else(|| end.clone());
+            Ok::<_, Error>(EndpointSpec { password: end.password.or(stored), ..end })
+        };
+    let spec = CreateInstance {
+        source: with_password("source", source, &before.spec.source, &before.source_password)?,
+        target: with_password("target", target, &before.spec.target, &before.target_password)?,
+        ..before.spec.clone()
+    };
+    let new = sealed(&service, before.id.clone(), spec)?;
+    same_servers(&service, &new).await?;
+    let (supervisor, object) = (service.supervisor.clone(), before.id.clone());
+    let changed = audited(&service, by, "endpoints", object, move |store, _| {
+        let changed = store.put_endpoints(&new, &before);
+        supervisor.wake(&before.id);
+        changed
+    });
+    Ok(Json(shown(&service, changed.await?)))
+}
+
+/// What was read from one server's log is never applied as another's.
+async fn same_servers(service: &Service, new: &NewInstance) -> Result<()> {
+    let plan = service.supervisor.plan(&draft(new))?;
+    let Some([source, target]) = folder::servers_of(plan.folder()) else { return Ok(()) };
+    for (end, before) in [(plan.source(), source), (plan.target(), target)] {
+        let now = end.identity().await?;
+        if now != before {
+            let what =
+                format!("{}: {} is another server than the one it has run with", end.side(), end.address());
+            return Err(Error::new(Code::NotAllowed, what).with_remedy(
+                "terminate this instance, and duplicate it for the other server; or name another address of the same one",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Calls the store and writes down who asked for what, and what became of it.
-async fn audited<T: Send + 'static>(
+pub(super) async fn audited<T: Send + 'static>(
     service: &Service,
     by: String,
     action: &'static str,
@@ -178,6 +244,8 @@ fn sealed(service: &Service, id: String, mut spec: CreateInstance) -> Result<New
         return Err(Error::new(Code::BadRequest, "full_only: only a migration ends after its copy"));
     }
     check_name(&spec.name)?;
+    check_region(service, "source", &spec.source)?;
+    check_region(service, "target", &spec.target)?;
     let seal = |side: &str, end: &mut EndpointSpec| -> Result<Option<Vec<u8>>> {
         let password = end.password.take().filter(|password| !password.is_empty());
         password.map(|text| service.vault.seal(&password_place(&id, side), &text)).transpose()
@@ -188,6 +256,16 @@ fn sealed(service: &Service, id: String, mut spec: CreateInstance) -> Result<New
     // What is wrong with it is said now, before it is stored.
     service.supervisor.plan(&draft(&new))?;
     Ok(new)
+}
+
+fn check_region(service: &Service, side: &str, end: &EndpointSpec) -> Result<()> {
+    match &end.region {
+        Some(region) if !service.regions.contains_key(region) => {
+            let what = format!("{side}.region: the service's settings have no region '{region}'");
+            Err(Error::new(Code::BadRequest, what).with_remedy("leave it out, or add it to [regions]"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -205,6 +283,7 @@ fn draft(new: &NewInstance) -> Found {
         target_password: new.target_password.clone(),
         why: None,
         precheck: None,
+        skips: BTreeMap::new(),
         created_at: String::new(),
         changed_at: String::new(),
     }

@@ -1,28 +1,88 @@
 //! Instances over HTTP.
 
 use super::auth::Caller;
-use super::extract::{Asked, Body, Place};
+use super::extract::{Asked, Place};
 use super::{Failure, Service};
-use crate::lifecycle::{Decision, Event, allowed};
-use crate::store::{Found, Role};
-use crate::{cleanup, crash};
+use crate::lifecycle::allowed;
+use crate::store::Found;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::atomic::Ordering;
-use tidegate_api::{
-    Cleanup, Command, CommandAnswer, CommandRequest, Instance, InstanceList, Status, TableState, Transition,
-};
+use tidegate_api::{Instance, InstanceList, Kind, Status, TableState, Transition};
 use tidegate_engine::progress::{Progress, Step};
 use tidegate_model::{Code, Error, Result};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// Only those that are there.
-    status: Option<String>,
+    status: Option<Status>,
+    kind: Option<Kind>,
+    /// Only those with an end in this region.
+    region: Option<String>,
+    /// Only those with this in their id, their name or the address of an end.
+    search: Option<String>,
+    #[serde(default)]
+    sort: Sort,
+    #[serde(default)]
+    order: Order,
+    /// Passed over.
+    #[serde(default)]
+    offset: usize,
+    /// At most so many, up to 1000.
+    #[param(maximum = 1000)]
+    limit: Option<usize>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Sort {
+    #[default]
+    Name,
+    Status,
+    CreatedAt,
+    ChangedAt,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, PartialEq, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Order {
+    #[default]
+    Ascending,
+    Descending,
+}
+
+const LIMIT_MAX: usize = 1000;
+
+impl Filter {
+    fn fits(&self, found: &Found) -> bool {
+        let ends = [&found.spec.source, &found.spec.target];
+        let has = |text: &str| {
+            let texts = [&found.id, &found.spec.name, &ends[0].url, &ends[1].url];
+            texts.into_iter().any(|one| one.to_lowercase().contains(&text.to_lowercase()))
+        };
+        self.kind.is_none_or(|kind| kind == found.spec.kind)
+            && self
+                .region
+                .as_ref()
+                .is_none_or(|region| ends.iter().any(|end| end.region.as_ref() == Some(region)))
+            && self.search.as_deref().is_none_or(has)
+    }
+
+    fn sort(&self, found: &mut [Found]) {
+        match self.sort {
+            Sort::Name => found.sort_by(|one, two| one.spec.name.cmp(&two.spec.name)),
+            Sort::Status => found.sort_by_key(|one| one.state.status),
+            Sort::CreatedAt => found.sort_by(|one, two| one.created_at.cmp(&two.created_at)),
+            Sort::ChangedAt => found.sort_by(|one, two| one.changed_at.cmp(&two.changed_at)),
+        }
+        if self.order == Order::Descending {
+            found.reverse();
+        }
+    }
 }
 
 /// Instances, without their prechecks.
@@ -37,16 +97,17 @@ pub(super) async fn list(
     _: Caller,
     Asked(filter): Asked<Filter>,
 ) -> Result<Json<InstanceList>, Failure> {
-    let status =
-        match filter.status {
-            None => None,
-            Some(name) => Some(Status::parse(&name).ok_or_else(|| {
-                Error::new(Code::BadRequest, format!("status: there is no status '{name}'"))
-            })?),
-        };
-    let found = service.store.ask(move |store| store.list(status)).await?;
-    let instances: Vec<Instance> = found.into_iter().map(|found| shown(&service, found)).collect();
-    Ok(Json(InstanceList { total: instances.len() as u64, instances }))
+    let limit = filter.limit.unwrap_or(LIMIT_MAX);
+    if limit > LIMIT_MAX {
+        return Err(Error::new(Code::BadRequest, format!("limit: {LIMIT_MAX} at most")).into());
+    }
+    let status = filter.status;
+    let mut found = service.store.ask(move |store| store.list(status)).await?;
+    found.retain(|one| filter.fits(one));
+    filter.sort(&mut found);
+    let total = found.len() as u64;
+    let page = found.into_iter().skip(filter.offset).take(limit);
+    Ok(Json(InstanceList { instances: page.map(|found| shown(&service, found)).collect(), total }))
 }
 
 /// One instance, with its last precheck.
@@ -79,123 +140,6 @@ pub(super) async fn history(
     Place(id): Place<String>,
 ) -> Result<Json<Vec<Transition>>, Failure> {
     Ok(Json(service.store.ask(move |store| store.transitions(&id)).await?))
-}
-
-/// Asks an instance for something.
-#[utoipa::path(
-    post,
-    path = "/api/v1/instances/{id}/{command}",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop"), ("command" = Command, Path, description = "What is asked of it; to configure it has a request of its own")),
-    request_body = CommandRequest,
-    responses((status = 200, description = "What became of it", body = CommandAnswer), Failure),
-)]
-pub(super) async fn command(
-    State(service): State<Service>,
-    caller: Caller,
-    Place((id, name)): Place<(String, String)>,
-    Body(request): Body<CommandRequest>,
-) -> Result<Json<CommandAnswer>, Failure> {
-    let by = caller.need(Role::Operator)?.to_owned();
-    // Configuring takes values, and has its own request.
-    let command = Command::ALL.into_iter().find(|one| one.name() == name && *one != Command::Configure);
-    let Some(command) = command else {
-        let what = format!("'{name}' is no command of an instance");
-        return Err(Failure::new(Error::new(Code::BadRequest, what), 404));
-    };
-    let supervisor = service.supervisor.clone();
-    let moved = service
-        .store
-        .ask(move |store| {
-            let moved = store.decide(&id, Event::Command(command), &by, None, request.generation);
-            crash::point("decided");
-            // Here, because whoever asked may be gone before the answer is there.
-            if let Ok(moved) = &moved {
-                supervisor.wake(&moved.instance.id);
-            }
-            let outcome = match &moved {
-                Ok(moved) => match moved.decision {
-                    Decision::Move(_) => "accepted".to_owned(),
-                    Decision::Already => "already".to_owned(),
-                    Decision::Refuse(why) => format!("refused: {why}"),
-                },
-                Err(error) => error.to_string(),
-            };
-            store.audit_done(&by, command.name(), &id, &outcome);
-            moved
-        })
-        .await?;
-    let found = moved.instance;
-    let (status, generation) = (found.state.status, found.generation);
-    match moved.decision {
-        Decision::Move(_) => Ok(Json(CommandAnswer::Accepted { status, generation })),
-        Decision::Already => Ok(Json(CommandAnswer::Already { status, generation })),
-        Decision::Refuse(why) => Err(refused(&found, why)),
-    }
-}
-
-/// What the instance does not allow now, and what it does.
-pub(super) fn refused(found: &Found, why: &str) -> Failure {
-    let instead = allowed(found.spec.kind, found.state);
-    let names: Vec<&str> = instead.iter().map(|command| command.name()).collect();
-    let what = format!("{} is {}: {why}", found.spec.name, found.state.status.title());
-    let remedy = match names.as_slice() {
-        [] => "nothing is left to be done with it".to_owned(),
-        names => format!("allowed now: {}", names.join(", ")),
-    };
-    Failure::instead(Error::new(Code::NotAllowed, what).with_remedy(remedy), instead)
-}
-
-/// What to remove so that nothing of ours can reach the databases any more.
-#[utoipa::path(
-    get,
-    path = "/api/v1/instances/{id}/cleanup",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
-    responses((status = 200, description = "What is to be removed", body = Cleanup), Failure),
-)]
-pub(super) async fn cleanup(
-    State(service): State<Service>,
-    _: Caller,
-    Place(id): Place<String>,
-) -> Result<Json<Cleanup>, Failure> {
-    clean(&service, id, false).await.map(Json)
-}
-
-/// Removes what can be removed in the databases. The instance must be completed.
-#[utoipa::path(
-    post,
-    path = "/api/v1/instances/{id}/cleanup",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
-    responses((status = 200, description = "What was removed", body = Cleanup), Failure),
-)]
-pub(super) async fn apply_cleanup(
-    State(service): State<Service>,
-    caller: Caller,
-    Place(id): Place<String>,
-) -> Result<Json<Cleanup>, Failure> {
-    let by = caller.need(Role::Operator)?.to_owned();
-    let object = id.clone();
-    service.store.ask(move |store| store.audit(&by, "cleanup", &object, "asked")).await?;
-    clean(&service, id, true).await.map(Json)
-}
-
-async fn clean(service: &Service, id: String, apply: bool) -> Result<Cleanup, Failure> {
-    let (found, others) = service.store.ask(move |store| Ok((store.find(&id)?, store.list(None)?))).await?;
-    if apply && found.state.status != Status::Completed {
-        return Err(refused(&found, "only what is completed is cleaned up"));
-    }
-    let plan = service.supervisor.plan(&found)?;
-    let others =
-        others.iter().filter(|other| other.id != found.id && other.state.status != Status::Completed);
-    let needed: Result<Vec<String>> =
-        others.map(|other| service.supervisor.plan(other)).try_fold(Vec::new(), |mut all, plan| {
-            let plan = plan?;
-            all.extend([plan.source().user(), plan.target().user()]);
-            Ok(all)
-        });
-    // By its name alone, because one server has many addresses; and whoever cannot be asked may need it.
-    let shared =
-        move |user: &str| needed.as_ref().map_or(true, |needed| needed.iter().any(|one| one == user));
-    Ok(if apply { cleanup::apply(&plan, &shared).await } else { cleanup::list(&plan, &shared).await })
 }
 
 pub(super) fn shown(service: &Service, found: Found) -> Instance {

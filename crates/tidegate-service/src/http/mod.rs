@@ -2,12 +2,14 @@
 
 mod accounts;
 mod auth;
+mod commands;
 mod configure;
 mod extract;
 mod instances;
 mod limits;
 mod listen;
 mod openapi;
+mod precheck;
 
 use crate::secrets::Vault;
 use crate::settings::Limits;
@@ -20,8 +22,9 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use openapi::Document;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use tidegate_api::Command;
+use tidegate_api::{Command, Problem};
 use tidegate_model::{Code, Error, Retry};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,11 +40,19 @@ pub(crate) struct Service {
     pub(crate) vault: Arc<Vault>,
     pub(crate) supervisor: Arc<Supervisor>,
     pub(crate) failures: Arc<auth::Failures>,
+    /// Regions that endpoints may name, each with its border.
+    pub(crate) regions: Arc<BTreeMap<String, String>>,
 }
 
 impl Service {
-    pub(crate) fn new(store: Arc<Store>, vault: Arc<Vault>, supervisor: Arc<Supervisor>) -> Self {
-        Self { store, vault, supervisor, failures: Arc::new(auth::Failures::new()) }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        vault: Arc<Vault>,
+        supervisor: Arc<Supervisor>,
+        regions: BTreeMap<String, String>,
+    ) -> Self {
+        let failures = Arc::new(auth::Failures::new());
+        Self { store, vault, supervisor, failures, regions: Arc::new(regions) }
     }
 }
 
@@ -60,8 +71,14 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(configure::rename))
         .routes(routes!(configure::passwords))
         .routes(routes!(instances::history))
-        .routes(routes!(instances::cleanup, instances::apply_cleanup))
-        .routes(routes!(instances::command))
+        .routes(routes!(configure::endpoints))
+        .routes(routes!(precheck::recheck))
+        .routes(routes!(precheck::skip, precheck::unskip))
+        .routes(routes!(commands::preview_reset))
+        .routes(routes!(commands::cleanup, commands::apply_cleanup))
+        .routes(routes!(commands::command))
+        .routes(routes!(commands::commands))
+        .routes(routes!(accounts::audit))
 }
 
 pub(crate) fn router(service: Service, limits: &Limits) -> Router {
@@ -125,6 +142,10 @@ impl Failure {
     fn instead(error: Error, allowed: Vec<Command>) -> Self {
         Self { status: status_of(error.code()), error, allowed }
     }
+
+    fn problem(self) -> Problem {
+        Problem { status: self.status, allowed: self.allowed, ..problem(&self.error) }
+    }
 }
 
 impl From<Error> for Failure {
@@ -139,11 +160,8 @@ impl IntoResponse for Failure {
         if self.status >= 500 {
             tracing::warn!(error = %self.error, status = self.status, "a request failed");
         }
-        let mut problem = problem(&self.error);
-        problem.status = self.status;
-        problem.allowed = self.allowed;
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, axum::Json(problem)).into_response();
+        let mut response = (status, axum::Json(self.problem())).into_response();
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -100,6 +100,7 @@ pub fn next(kind: Kind, state: State, event: Event) -> Decision {
             Command::Start => start(state),
             Command::Pause => pause(kind, state),
             Command::Resume => resume(state),
+            Command::Reset => reset(kind, state),
             Command::Terminate => terminate(kind, state),
             Command::Release => release(kind, state),
         },
@@ -174,7 +175,7 @@ fn resume(state: State) -> Decision {
     match state.status {
         Status::Paused | Status::Failed => state.going_on(),
         Status::Initializing | Status::Collecting | Status::Synchronizing | Status::Retrying => Already,
-        Status::Pausing => Refuse("it is being paused; wait until it is"),
+        Status::Pausing | Status::Resetting => Refuse("something is under way; wait until it is done"),
         Status::NotConfigured => Refuse("it is not configured"),
         Status::Terminating | Status::Completed => {
             Refuse("a terminated instance never starts again; duplicate it to use its configuration again")
@@ -197,11 +198,25 @@ fn pause(kind: Kind, state: State) -> Decision {
     }
 }
 
+fn reset(kind: Kind, state: State) -> Decision {
+    match state.status {
+        _ if kind == Kind::Tracking => Refuse("change tracking has copied nothing; release it instead"),
+        Status::Paused | Status::Failed => state.to(Status::Resetting),
+        Status::Resetting | Status::NotStarted => Already,
+        Status::Completed => Refuse("it is completed for ever; duplicate it to use its configuration again"),
+        Status::Releasing | Status::Released => Refuse("it is released"),
+        _ if state.is_running() => Refuse("it runs; pause it first"),
+        Status::Pausing | Status::Terminating => Refuse("something is under way; wait until it is done"),
+        _ => Refuse("it has not been started, so there is nothing to drop"),
+    }
+}
+
 fn terminate(kind: Kind, state: State) -> Decision {
     match state.status {
         _ if kind == Kind::Tracking => Refuse("change tracking cannot be terminated; release it instead"),
         _ if state.is_running() => state.to(Status::Terminating),
         Status::Pausing | Status::Paused | Status::Failed => state.to(Status::Terminating),
+        Status::Resetting => Refuse("something is under way; wait until it is done"),
         Status::Terminating | Status::Completed => Already,
         Status::Releasing | Status::Released => Refuse("it is released"),
         _ => Refuse("it has not been started; release it instead"),
@@ -212,7 +227,7 @@ fn release(kind: Kind, state: State) -> Decision {
     match state.status {
         Status::Releasing | Status::Released => Already,
         _ if kind == Kind::Tracking => state.to(Status::Releasing),
-        Status::Pausing | Status::Terminating | Status::Prechecking => {
+        Status::Pausing | Status::Terminating | Status::Prechecking | Status::Resetting => {
             Refuse("something is under way; wait until it is done")
         }
         _ if state.is_running() => Refuse("it runs; terminate it first"),
@@ -236,11 +251,14 @@ fn learn(state: State, fact: Fact) -> Decision {
             state.to(Status::Completed)
         }
         (Fact::Stopped, Status::Pausing) => state.to(Status::Paused),
+        (Fact::Stopped, Status::Resetting) => {
+            Move(State { status: Status::NotStarted, initialized: false, start_after: false })
+        }
         (Fact::Stopped, Status::Terminating) => state.to(Status::Completed),
         (Fact::Stopped, Status::Releasing) => state.to(Status::Released),
         (Fact::Trouble, Status::Initializing | Status::Synchronizing) => state.to(Status::Retrying),
         (Fact::Recovered, Status::Retrying) => state.going_on(),
-        (Fact::Broke, Status::Pausing | Status::Paused) => state.to(Status::Failed),
+        (Fact::Broke, Status::Pausing | Status::Paused | Status::Resetting) => state.to(Status::Failed),
         (Fact::Broke, _) if state.is_running() => state.to(Status::Failed),
         _ => Already,
     }

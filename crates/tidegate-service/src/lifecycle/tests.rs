@@ -62,9 +62,10 @@ fn a_command_twice_is_no_second_move() {
     for kind in KINDS {
         for state in reachable(kind) {
             // Configuring takes new values, a precheck looks again.
-            for command in
-                [Command::Start, Command::Pause, Command::Resume, Command::Terminate, Command::Release]
-            {
+            let final_ones = Command::ALL
+                .into_iter()
+                .filter(|command| !matches!(command, Command::Configure | Command::Precheck));
+            for command in final_ones {
                 let event = Event::Command(command);
                 if let Move(after) = next(kind, state, event) {
                     assert_eq!(next(kind, after, event), Already, "{command} twice from {state:?}");

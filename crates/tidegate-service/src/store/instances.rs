@@ -3,6 +3,7 @@
 use super::{Store, failed, now};
 use crate::lifecycle::{Decision, Event, State, next};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
+use std::collections::BTreeMap;
 use tidegate_api::{Command, CreateInstance, Kind, PrecheckItem, Problem, Status, Transition};
 use tidegate_model::{Code, Error, Result};
 
@@ -27,6 +28,8 @@ pub struct Found {
     pub target_password: Option<Vec<u8>>,
     pub why: Option<Problem>,
     pub precheck: Option<Vec<PrecheckItem>>,
+    /// Items that prechecks pass over, each with its reason.
+    pub skips: BTreeMap<String, String>,
     pub created_at: String,
     pub changed_at: String,
 }
@@ -52,7 +55,7 @@ pub struct Moved {
 }
 
 const COLUMNS: &str = "id, name, spec, status, initialized, start_after, generation, source_password, \
-     target_password, why, precheck, created_at, changed_at";
+     target_password, why, precheck, skips, created_at, changed_at";
 
 impl Store {
     /// Stores a configured instance; `by` is who made it.
@@ -183,6 +186,29 @@ impl Store {
         })
     }
 
+    /// Other addresses or accounts of the same servers, for an instance that does not write. `before` is what was looked
+    /// at when that was decided.
+    pub fn put_endpoints(&self, new: &NewInstance, before: &Found) -> Result<Found> {
+        self.within(|within| {
+            let found = find(within, &new.id)?;
+            if found.generation != before.generation || !found.runs_alike(before) {
+                return Err(Error::new(Code::GenerationChanged, "it was changed at this moment"));
+            }
+            let values = params![found.id, to_json(&new.spec)?, new.source_password, new.target_password];
+            let change =
+                "UPDATE instance SET spec = ?2, source_password = ?3, target_password = ?4 WHERE id = ?1";
+            within.execute(change, values).map_err(failed)?;
+            find(within, &found.id)
+        })
+    }
+
+    pub fn put_skips(&self, id: &str, skips: &BTreeMap<String, String>) -> Result<()> {
+        self.within(|within| {
+            let change = "UPDATE instance SET skips = ?2 WHERE id = ?1";
+            within.execute(change, params![id, to_json(skips)?]).map(|_| ()).map_err(failed)
+        })
+    }
+
     pub fn store_precheck(&self, id: &str, items: &[PrecheckItem]) -> Result<()> {
         self.within(|within| {
             within
@@ -217,21 +243,6 @@ impl Store {
                 .map_err(failed)?;
             rows.map(|row| row.map_err(failed)).collect()
         })
-    }
-
-    /// Writes down that somebody asked for something.
-    pub fn audit(&self, by: &str, action: &str, object: &str, outcome: &str) -> Result<()> {
-        self.within(|within| {
-            let entry = params![now(), by, action, object, outcome];
-            within.execute("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5)", entry).map(|_| ()).map_err(failed)
-        })
-    }
-
-    /// The same for what is done already: it stands, whether it is written down who asked or not.
-    pub fn audit_done(&self, by: &str, action: &str, object: &str, outcome: &str) {
-        if let Err(error) = self.audit(by, action, object, outcome) {
-            tracing::error!(%error, by, action, object, outcome, "it is not in the audit");
-        }
     }
 }
 
@@ -332,6 +343,7 @@ fn read(row: &Row<'_>) -> Result<Found> {
         target_password: row.get("target_password").map_err(failed)?,
         why: json("why")?.map(|text| from_json(&text)).transpose()?,
         precheck: json("precheck")?.map(|text| from_json(&text)).transpose()?,
+        skips: from_json(&row.get::<_, String>("skips").map_err(failed)?)?,
         created_at: row.get("created_at").map_err(failed)?,
         changed_at: row.get("changed_at").map_err(failed)?,
     })

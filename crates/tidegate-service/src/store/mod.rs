@@ -1,6 +1,7 @@
 //! What the service remembers: instances, their history, accounts. One SQLite file; every call is one transaction.
 
 mod accounts;
+mod audit;
 mod instances;
 mod service;
 
@@ -13,7 +14,8 @@ use std::sync::Mutex;
 use tidegate_model::{Code, Error, Result};
 
 /// One entry a version; the file's `user_version` says how many it has had.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("service.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("service.sql"), include_str!("skips.sql")];
 
 /// The store. Calls are short and block; see [`Store::ask`].
 pub struct Store {

@@ -211,6 +211,8 @@ enum Duty {
     Run,
     /// Nothing is to be written, and the source's log is read on.
     Collect,
+    /// What it made in the target is to go.
+    Reset,
     /// Nothing of it is to run any more.
     End,
 }
@@ -221,6 +223,7 @@ impl Duty {
             Status::Prechecking => Self::Precheck,
             Status::Initializing | Status::Collecting | Status::Synchronizing | Status::Retrying => Self::Run,
             Status::Paused => Self::Collect,
+            Status::Resetting => Self::Reset,
             Status::Pausing | Status::Terminating | Status::Releasing => Self::End,
             Status::NotConfigured
             | Status::NotStarted

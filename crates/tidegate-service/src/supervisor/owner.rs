@@ -79,6 +79,7 @@ impl Owner {
             Duty::Nothing => return Ok(!self.supervisor.leave(&self.id)),
             Duty::Precheck => self.precheck(&found).await?,
             duty @ (Duty::Run | Duty::Collect) => self.run(&found, duty).await?,
+            Duty::Reset => self.reset(&found).await?,
             Duty::End => self.end(&found).await?,
         }
         Ok(true)
@@ -92,7 +93,7 @@ impl Owner {
     async fn precheck(&self, found: &Found) -> Result<()> {
         let stop = &self.supervisor.stop;
         let items = tokio::select! {
-            items = precheck::run(self.supervisor.plan(found)) => items,
+            items = precheck::run(self.supervisor.plan(found), &found.skips) => items,
             () = stop.cancelled() => return Ok(()),
         };
         let (id, stored) = (self.id.clone(), items.clone());
@@ -287,16 +288,46 @@ impl Owner {
         let terminating = found.state.status == Status::Terminating;
         let unfenced = if terminating { self.fence(found).await.err() } else { None };
         crash::point("fenced");
-        if found.state.status == Status::Releasing {
-            let folder = self.supervisor.folder.join(&self.id);
-            match std::fs::remove_dir_all(&folder) {
-                Ok(()) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => tracing::warn!(folder = %folder.display(), %error, "the folder stays"),
-            }
+        if found.state.status == Status::Releasing
+            && let Err(error) = self.drop_folder()
+        {
+            tracing::warn!(%error, "the folder stays");
         }
         crash::point("ended");
         self.supervisor.learn(&self.id, Fact::Stopped, unfenced.as_ref()).await.map(|_| ())
+    }
+
+    /// Its change log, and whose folder it is.
+    fn drop_folder(&self) -> Result<()> {
+        let folder = self.supervisor.folder.join(&self.id);
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::new(Code::ChangeLogIo, format!("{}: {error}", folder.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Drops what the link made in the target, then its change log: in this order, so that it can be repeated.
+    async fn reset(&mut self, found: &Found) -> Result<()> {
+        let dropped = match self.supervisor.plan(found) {
+            Ok(plan) => tokio::select! {
+                dropped = plan.reset() => dropped,
+                () = self.supervisor.stop.cancelled() => return Ok(()),
+            },
+            Err(error) => Err(error),
+        };
+        crash::point("dropped");
+        match dropped.and_then(|()| self.drop_folder()) {
+            Ok(()) => self.supervisor.learn(&self.id, Fact::Stopped, None).await.map(|_| ()),
+            Err(error) if error.retry() == Retry::Auto => {
+                self.supervisor.show_trouble(&self.id, Some(super::problem(&error)));
+                let (_, wait) = self.next_wait();
+                self.rest(wait).await;
+                Ok(())
+            }
+            Err(error) => self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ()),
+        }
     }
 
     /// Whoever is terminated stays so, also where the target cannot be asked: that is said then.

@@ -52,7 +52,7 @@ struct Answer {
 }
 
 fn instance(number: usize) -> NewInstance {
-    let end = EndpointSpec { url: "mysql://u@127.0.0.1/".to_owned(), password: None };
+    let end = EndpointSpec { url: "mysql://u@127.0.0.1/".to_owned(), region: None, password: None };
     NewInstance {
         id: format!("tg{number}"),
         spec: CreateInstance {

@@ -19,7 +19,11 @@ fn guarded() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
-            let path = path.replace("{command}", "start").replace("{id}", "x").replace("{name}", "x");
+            let path = path
+                .replace("{command}", "start")
+                .replace("{id}", "x")
+                .replace("{name}", "x")
+                .replace("{item}", "X");
             assert!(!path.contains('{'), "{path}: say what stands there");
             found.push((method.to_uppercase(), path));
         }

@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use crate::figures::{count, grouped, one_line};
-use tidegate_api::{Cleanup, Instance, InstanceList, Transition};
+use tidegate_api::{Cleanup, Instance, InstanceList, PrecheckItem, ResetPreview, Transition};
 
 /// Lines of columns, each as wide as its widest cell.
 fn columns(rows: &[Vec<String>]) -> String {
@@ -71,15 +71,7 @@ pub(super) fn one(shown: &Instance) -> String {
     let mut out = columns(&rows);
     if !shown.precheck.is_empty() {
         out.push_str("\nprecheck\n");
-        let lines = shown.precheck.iter().map(|item| {
-            row(&[
-                &format!("{:?}", item.result),
-                &item.code,
-                &item.title,
-                item.detail.as_deref().unwrap_or_default(),
-                &item.remedy.as_ref().map(|remedy| format!("fix: {remedy}")).unwrap_or_default(),
-            ])
-        });
+        let lines = shown.precheck.iter().map(item_row);
         out.push_str(&columns(&lines.collect::<Vec<_>>()));
     }
     out
@@ -105,6 +97,36 @@ pub(super) fn history(lines: &[Transition]) -> String {
         rows.push(row(&[&line.at, &line.by, &line.event, line.from.name(), line.to.name(), why]));
     }
     columns(&rows)
+}
+
+pub(super) fn item(item: &PrecheckItem) -> String {
+    columns(&[item_row(item)])
+}
+
+fn item_row(item: &PrecheckItem) -> Vec<String> {
+    row(&[
+        &format!("{:?}", item.result),
+        &item.code,
+        &item.title,
+        item.detail.as_deref().unwrap_or_default(),
+        &item.remedy.as_ref().map(|remedy| format!("fix: {remedy}")).unwrap_or_default(),
+    ])
+}
+
+pub(super) fn dropped(name: &str, preview: &ResetPreview) -> String {
+    if preview.tables.is_empty() {
+        return format!("{name} has made nothing in the target: a reset would drop nothing there\n");
+    }
+    let mut out = format!(
+        "a reset of {name} would drop {} in the target, with all rows, whoever wrote them:\n",
+        count(preview.tables.len() as u64, "table")
+    );
+    let rows = preview
+        .tables
+        .iter()
+        .map(|table| row(&["", &table.name, &format!("{} copied", count(table.rows_copied, "row"))]));
+    out.push_str(&columns(&rows.collect::<Vec<_>>()));
+    out
 }
 
 pub(super) fn cleanup(cleanup: &Cleanup) -> String {

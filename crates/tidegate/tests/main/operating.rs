@@ -21,6 +21,10 @@ fn is_operated(flavour: Flavour) {
     let service = Service::start("operating");
     nothing_comes_after_the_end(&pair, &service);
     a_pause_collects(&pair, &service);
+    it_begins_anew(&pair, &service);
+    other_addresses(&pair, &service);
+    a_warning_is_passed_over(&pair, &service);
+    a_file_makes_the_same(&service);
     a_source_goes_away(&pair, &service);
 }
 
@@ -99,4 +103,85 @@ fn a_source_goes_away(pair: &Pair, service: &Service) {
     service.is_level(pair, "away");
     service.does(&["resume", "short"]);
     service.is_level(pair, "short");
+}
+
+/// A reset drops what was copied, and nothing else; the next start copies again.
+fn it_begins_anew(pair: &Pair, service: &Service) {
+    runs(pair, service, "anew");
+    sql(&pair.target(), "CREATE TABLE anew.other (id INT)");
+    service.ask(&["reset", "anew"]).fault("TG-7003").says("pause it first");
+    service.does(&["pause", "anew"]);
+    service.does(&["wait", "anew", "--for", "paused"]);
+    let said = service.does(&["reset", "anew", "--dry-run"]);
+    assert!(said.contains("1 table") && said.contains("anew.t") && said.contains("3 rows copied"), "{said}");
+    assert_eq!(sql(&pair.target(), "SELECT COUNT(*) FROM anew.t"), "3");
+    service.does(&["reset", "anew"]);
+    service.does(&["wait", "anew", "--for", "notstarted"]);
+    assert_eq!(sql(&pair.target(), "SHOW TABLES IN anew"), "other");
+    let state =
+        "SELECT COUNT(*) FROM tidegate.link JOIN tidegate.copy USING (instance) WHERE database_name = 'anew'";
+    assert_eq!(sql(&pair.target(), state), "0");
+    service.does(&["start", "anew"]);
+    service.is_level(pair, "anew");
+}
+
+/// Addresses may change, servers may not: positions and logs are a server's own.
+fn other_addresses(pair: &Pair, service: &Service) {
+    let url = |url: String| url.replace("root@", "repl@");
+    let (source, target) = (url(pair.source().url()), url(pair.target().url()));
+    service.ask(&["endpoints", "anew", "--source", &source]).fault("TG-7003").says("while it is paused");
+    service.does(&["pause", "anew"]);
+    service.does(&["wait", "anew", "--for", "paused"]);
+    let swapped = service.ask(&["endpoints", "anew", "--source", &target]).fault("TG-7003");
+    swapped.says("source: ").says("another server").advises("duplicate");
+    let moved = source.replace("127.0.0.1", "localhost");
+    service.does(&["endpoints", "anew", "--source", &moved]);
+    assert_eq!(service.gets(&["show", "anew"])["source"]["url"], moved);
+    service.does(&["resume", "anew"]);
+    service.is_level(pair, "anew");
+}
+
+fn a_warning_is_passed_over(pair: &Pair, service: &Service) {
+    let mode = sql(&pair.target(), "SELECT @@global.sql_mode");
+    sql(&pair.target(), "SET GLOBAL sql_mode = 'ANSI_QUOTES'");
+    service.does(&["duplicate", "anew", "warned"]);
+    let results = |code: &str| {
+        let shown = service.gets(&["show", "warned"]);
+        let items = shown["precheck"].as_array().cloned().unwrap_or_default();
+        items.into_iter().find(|item| item["code"] == code).expect("an item")["result"].clone()
+    };
+    service.does(&["precheck", "warned"]);
+    service.ask(&["wait", "warned", "--for", "precheckpassed"]);
+    let shown = service.gets(&["show", "warned"]);
+    let items = shown["precheck"].as_array().expect("items");
+    let warning = "SQL_MODE".to_owned();
+    assert_eq!(results(&warning), "warning");
+    service.does(&["skip", "warned", &warning, "--reason", "known"]);
+    service.does(&["precheck", "warned"]);
+    service.ask(&["wait", "warned", "--for", "precheckpassed"]);
+    assert_eq!(results(&warning), "skipped");
+    assert!(service.does(&["recheck", "warned", &warning]).contains("passed over: known (admin)"));
+    service.does(&["skip", "warned", &warning, "--undo"]);
+    assert!(service.does(&["recheck", "warned", &warning]).starts_with("Warning"));
+    assert_eq!(results(&warning), "warning");
+    let blocking = items.iter().find(|item| item["blocks"] == true).expect("an item that blocks");
+    let code = blocking["code"].as_str().expect("a code");
+    service.ask(&["skip", "warned", code, "--reason", "no"]).fault("TG-7003").says("cannot be passed over");
+    service.ask(&["recheck", "warned", "NOTHING"]).fault("TG-7007");
+    sql(&pair.target(), &format!("SET GLOBAL sql_mode = '{mode}'"));
+}
+
+fn a_file_makes_the_same(service: &Service) {
+    let text = service.does(&["export", "anew"]);
+    assert!(text.contains("[source]") && !text.contains("password"), "{text}");
+    let file = service.home.0.join("anew.toml");
+    std::fs::write(&file, &text).expect("a file");
+    let file = file.display().to_string();
+    service.does(&["import", &file, "--name", "again"]);
+    let again = service.does(&["export", "again"]);
+    assert_eq!(again.replace("again", "anew"), text);
+    std::fs::write(&file, text.replace("[source]", "[source]\npassword = \"p\"")).expect("a file");
+    service.ask(&["import", &file]).fault("TG-1007").says("a password stands in the file");
+    let found = service.gets(&["list", "--search", "AGAI"]);
+    assert_eq!((&found["total"], &found["instances"][0]["name"]), (&1.into(), &"again".into()));
 }

@@ -1,0 +1,188 @@
+//! What is asked of instances.
+
+use super::auth::Caller;
+use super::extract::{Body, Place};
+use super::{Failure, Service};
+use crate::lifecycle::{Decision, Event, allowed};
+use crate::store::{Found, Role};
+use crate::{cleanup, crash};
+use axum::Json;
+use axum::extract::State;
+use tidegate_api::{
+    Cleanup, Command, CommandAnswer, CommandRequest, CommandResult, Commands, DroppedTable, ResetPreview,
+    Status,
+};
+use tidegate_model::{Code, Error, Result};
+
+/// Asks an instance for something.
+#[utoipa::path(
+    post,
+    path = "/api/v1/instances/{id}/{command}",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop"), ("command" = Command, Path, description = "What is asked of it; to configure it has a request of its own")),
+    request_body = CommandRequest,
+    responses((status = 200, description = "What became of it", body = CommandAnswer), Failure),
+)]
+pub(super) async fn command(
+    State(service): State<Service>,
+    caller: Caller,
+    Place((id, name)): Place<(String, String)>,
+    Body(request): Body<CommandRequest>,
+) -> Result<Json<CommandAnswer>, Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    // Configuring takes values, and has its own request.
+    let command = Command::ALL.into_iter().find(|one| one.name() == name && *one != Command::Configure);
+    let Some(command) = command else {
+        let what = format!("'{name}' is no command of an instance");
+        return Err(Failure::new(Error::new(Code::BadRequest, what), 404));
+    };
+    decide(&service, by, id, command, request.generation).await.map(Json)
+}
+
+/// Asks several instances for the same. Each is asked for itself, whatever becomes of the others.
+#[utoipa::path(
+    post,
+    path = "/api/v1/commands",
+    request_body = Commands,
+    responses((status = 200, description = "What became of it, for each", body = Vec<CommandResult>), Failure),
+)]
+pub(super) async fn commands(
+    State(service): State<Service>,
+    caller: Caller,
+    Body(Commands { command, instances }): Body<Commands>,
+) -> Result<Json<Vec<CommandResult>>, Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    if command == Command::Configure {
+        return Err(Error::new(Code::BadRequest, "command: to configure takes values; use PUT").into());
+    }
+    let mut results = Vec::with_capacity(instances.len());
+    for instance in instances {
+        let decided = decide(&service, by.clone(), instance.clone(), command, None).await;
+        let (answer, problem) = match decided {
+            Ok(answer) => (Some(answer), None),
+            Err(failure) => (None, Some(failure.problem())),
+        };
+        results.push(CommandResult { instance, answer, problem });
+    }
+    Ok(Json(results))
+}
+
+async fn decide(
+    service: &Service,
+    by: String,
+    id: String,
+    command: Command,
+    generation: Option<u64>,
+) -> Result<CommandAnswer, Failure> {
+    let supervisor = service.supervisor.clone();
+    let moved = service
+        .store
+        .ask(move |store| {
+            let moved = store.decide(&id, Event::Command(command), &by, None, generation);
+            crash::point("decided");
+            // Here, because whoever asked may be gone before the answer is there.
+            if let Ok(moved) = &moved {
+                supervisor.wake(&moved.instance.id);
+            }
+            let outcome = match &moved {
+                Ok(moved) => match moved.decision {
+                    Decision::Move(_) => "accepted".to_owned(),
+                    Decision::Already => "already".to_owned(),
+                    Decision::Refuse(why) => format!("refused: {why}"),
+                },
+                Err(error) => error.to_string(),
+            };
+            store.audit_done(&by, command.name(), &id, &outcome);
+            moved
+        })
+        .await?;
+    let found = moved.instance;
+    let (status, generation) = (found.state.status, found.generation);
+    match moved.decision {
+        Decision::Move(_) => Ok(CommandAnswer::Accepted { status, generation }),
+        Decision::Already => Ok(CommandAnswer::Already { status, generation }),
+        Decision::Refuse(why) => Err(refused(&found, why)),
+    }
+}
+
+/// What the command reset would drop. Nothing is changed.
+#[utoipa::path(
+    get,
+    path = "/api/v1/instances/{id}/reset",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    responses((status = 200, description = "The tables", body = ResetPreview), Failure),
+)]
+pub(super) async fn preview_reset(
+    State(service): State<Service>,
+    _: Caller,
+    Place(id): Place<String>,
+) -> Result<Json<ResetPreview>, Failure> {
+    let found = service.store.ask(move |store| store.find(&id)).await?;
+    let tables = service.supervisor.plan(&found)?.would_drop().await?;
+    let tables = tables.into_iter().map(|(name, rows_copied)| DroppedTable { name, rows_copied });
+    Ok(Json(ResetPreview { tables: tables.collect() }))
+}
+
+/// What the instance does not allow now, and what it does.
+pub(super) fn refused(found: &Found, why: &str) -> Failure {
+    let instead = allowed(found.spec.kind, found.state);
+    let names: Vec<&str> = instead.iter().map(|command| command.name()).collect();
+    let what = format!("{} is {}: {why}", found.spec.name, found.state.status.title());
+    let remedy = match names.as_slice() {
+        [] => "nothing is left to be done with it".to_owned(),
+        names => format!("allowed now: {}", names.join(", ")),
+    };
+    Failure::instead(Error::new(Code::NotAllowed, what).with_remedy(remedy), instead)
+}
+
+/// What to remove so that nothing of ours can reach the databases any more.
+#[utoipa::path(
+    get,
+    path = "/api/v1/instances/{id}/cleanup",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    responses((status = 200, description = "What is to be removed", body = Cleanup), Failure),
+)]
+pub(super) async fn cleanup(
+    State(service): State<Service>,
+    _: Caller,
+    Place(id): Place<String>,
+) -> Result<Json<Cleanup>, Failure> {
+    clean(&service, id, false).await.map(Json)
+}
+
+/// Removes what can be removed in the databases. The instance must be completed.
+#[utoipa::path(
+    post,
+    path = "/api/v1/instances/{id}/cleanup",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    responses((status = 200, description = "What was removed", body = Cleanup), Failure),
+)]
+pub(super) async fn apply_cleanup(
+    State(service): State<Service>,
+    caller: Caller,
+    Place(id): Place<String>,
+) -> Result<Json<Cleanup>, Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let object = id.clone();
+    service.store.ask(move |store| store.audit(&by, "cleanup", &object, "asked")).await?;
+    clean(&service, id, true).await.map(Json)
+}
+
+async fn clean(service: &Service, id: String, apply: bool) -> Result<Cleanup, Failure> {
+    let (found, others) = service.store.ask(move |store| Ok((store.find(&id)?, store.list(None)?))).await?;
+    if apply && found.state.status != Status::Completed {
+        return Err(refused(&found, "only what is completed is cleaned up"));
+    }
+    let plan = service.supervisor.plan(&found)?;
+    let others =
+        others.iter().filter(|other| other.id != found.id && other.state.status != Status::Completed);
+    let needed: Result<Vec<String>> =
+        others.map(|other| service.supervisor.plan(other)).try_fold(Vec::new(), |mut all, plan| {
+            let plan = plan?;
+            all.extend([plan.source().user(), plan.target().user()]);
+            Ok(all)
+        });
+    // By its name alone, because one server has many addresses; and whoever cannot be asked may need it.
+    let shared =
+        move |user: &str| needed.as_ref().map_or(true, |needed| needed.iter().any(|one| one == user));
+    Ok(if apply { cleanup::apply(&plan, &shared).await } else { cleanup::list(&plan, &shared).await })
+}
