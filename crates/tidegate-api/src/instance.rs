@@ -106,6 +106,8 @@ pub struct Instance {
     pub changed_at: String,
     /// Why it is where it is, if there is more to say than the status does.
     pub why: Option<Problem>,
+    /// Up to when the source keeps what is not read yet, if nothing more is read from now on.
+    pub source_keeps_until: Option<String>,
     /// While it runs.
     pub progress: Option<Progress>,
     /// What it allows now.
@@ -137,9 +139,30 @@ pub struct Progress {
     pub position: String,
     /// The source's position up to which everything is in the change log.
     pub position_captured: String,
+    /// From commit to commit, over the last seconds; none if nothing was applied.
     pub lag_ms_p50: Option<f64>,
     pub lag_ms_p99: Option<f64>,
+    /// The part of it from the commit at the source to the change log.
+    pub lag_capture_ms_p99: Option<f64>,
+    /// How far the target is behind, as well as it can be said: 0 when everything captured is applied.
+    pub behind_seconds: f64,
+    pub rows_per_second: f64,
+    pub activity: Activity,
+    /// Of the change log on disk.
+    pub log_bytes: u64,
     pub tables: Vec<TableState>,
+}
+
+/// What an instance does of what it should.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Activity {
+    /// There is nothing to do.
+    #[default]
+    Idle,
+    Working,
+    /// There is something to do, and nothing has moved for a while.
+    Stuck,
 }
 
 /// One table's copy.

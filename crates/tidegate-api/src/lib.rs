@@ -2,15 +2,17 @@
 //!
 //! The service and the command line both stand on this crate, and on nothing of each other. Field names are the JSON's.
 
+mod alert;
 mod client;
 mod instance;
 mod status;
 
+pub use alert::{Alert, AlertKind, AlertMessage, AlertSettings, Alerts};
 pub use client::{Client, Refusal};
 pub use instance::{
-    AccountView, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult, Commands,
-    CreateInstance, DroppedTable, EndpointSpec, Instance, InstanceList, Kind, LoggedIn, Login, NewEndpoints,
-    NewName, NewPasswords, Objects, PrecheckItem, PrecheckResult, Problem, Progress, PutAccount,
-    ResetPreview, Skip, TableState, Transition, Tuning,
+    AccountView, Activity, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult,
+    Commands, CreateInstance, DroppedTable, EndpointSpec, Instance, InstanceList, Kind, LoggedIn, Login,
+    NewEndpoints, NewName, NewPasswords, Objects, PrecheckItem, PrecheckResult, Problem, Progress,
+    PutAccount, ResetPreview, Skip, TableState, Transition, Tuning,
 };
 pub use status::{Command, Status};

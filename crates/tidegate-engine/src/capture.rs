@@ -79,6 +79,7 @@ async fn capture_one_connection(
         backoff.reset();
         writer.publish()?;
         context.progress.bytes_captured.store(writer.bytes(), Ordering::Relaxed);
+        context.progress.heard(writer.take_committed_at_us(), context.log.bytes());
         if writer.take_moved() {
             context.progress.published(writer.end());
         }

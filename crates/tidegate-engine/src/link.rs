@@ -7,6 +7,7 @@ use crate::{apply, capture, copy};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tidegate_model::{
     Code, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position, Result, Selection, Seq, SeqSet,
@@ -118,6 +119,8 @@ impl Link {
             self.stop.cancelled().await;
             return Ok(Outcome::Stopped);
         };
+        let kept = self.source.retention().await.map_err(at_source)?;
+        self.progress.kept_for_seconds.store(kept.map_or(0, |kept| kept.as_secs()), Ordering::Relaxed);
         let (log, writer) = self.open_log(&state)?;
         self.progress.published(writer.end());
         let mut tasks = JoinSet::new();

@@ -16,7 +16,16 @@ pub struct Progress {
     pub transactions_applied: AtomicU64,
     pub rows_copied: AtomicU64,
     pub bytes_copied: AtomicU64,
+    /// From commit to commit.
     pub lag: LagHistogram,
+    /// From the commit at the source to the change log.
+    pub lag_capture: LagHistogram,
+    /// Of the change log on disk.
+    pub log_bytes: AtomicU64,
+    /// When the source was last heard of, in microseconds since 1970; 0: never.
+    pub heard_at_us: AtomicU64,
+    /// How long the source keeps its log; 0: for ever, or not known.
+    pub kept_for_seconds: AtomicU64,
     step: watch::Sender<Step>,
     captured: watch::Sender<LogEnd>,
     applied: watch::Sender<Checkpoint>,
@@ -57,6 +66,10 @@ impl Progress {
             rows_copied: AtomicU64::new(0),
             bytes_copied: AtomicU64::new(0),
             lag: LagHistogram::new(),
+            lag_capture: LagHistogram::new(),
+            log_bytes: AtomicU64::new(0),
+            heard_at_us: AtomicU64::new(0),
+            kept_for_seconds: AtomicU64::new(0),
             step: watch::channel(Step::Preparing).0,
             captured: watch::channel(LogEnd { seq: Seq(0), position: nowhere.clone() }).0,
             applied: watch::channel(Checkpoint { seq: Seq(0), position: nowhere }).0,
@@ -123,6 +136,16 @@ impl Progress {
         let mut tables = self.tables.lock().expect("no holder panics");
         if let Some(table) = tables.iter_mut().find(|table| &table.name == name) {
             change(table);
+        }
+    }
+
+    /// The source was heard of; `committed_at_us` is of the last transaction that was read, if there was one.
+    pub(crate) fn heard(&self, committed_at_us: u64, log_bytes: u64) {
+        let now = now_us();
+        self.heard_at_us.store(now, Ordering::Relaxed);
+        self.log_bytes.store(log_bytes, Ordering::Relaxed);
+        if committed_at_us > 0 {
+            self.lag_capture.record(now.saturating_sub(committed_at_us));
         }
     }
 

@@ -104,6 +104,7 @@ codes! {
     NotYet = "TG-7009", Operator, "this is not there yet", "see the changelog of later versions";
     SecretKey = "TG-7010", Operator, "the key of the stored passwords cannot be used", "put the key file back, with mode 0600";
     ServiceAway = "TG-7011", Operator, "the service does not answer", "start it with tidegate server, or name its address with --server";
+    WebhookFailed = "TG-7013", Operator, "an alert did not arrive", "check the webhook's address and what answers there, then tidegate alerts test";
     PrecheckFailed = "TG-7012", Operator, "the precheck has found something", "see tidegate instance show for the items and what to do";
 
     NotIdentical = "TG-6001", Operator, "source and target differ", "see the list of differences";

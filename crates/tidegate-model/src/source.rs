@@ -13,6 +13,9 @@ pub trait Source: Send + Sync {
     /// for places in log files this server alone.
     fn lineage(&self) -> Fut<'_, String>;
 
+    /// How long the source keeps its log; `None` if it says no time.
+    fn retention(&self) -> Fut<'_, Option<std::time::Duration>>;
+
     /// The selected tables with what the copy must know of each.
     fn tables<'a>(&'a self, selection: &'a Selection) -> Fut<'a, Vec<Table>>;
 

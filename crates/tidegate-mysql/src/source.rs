@@ -100,6 +100,13 @@ impl Source for MysqlSource {
         })
     }
 
+    fn retention(&self) -> Fut<'_, Option<std::time::Duration>> {
+        Box::pin(async {
+            let (mut conn, _) = self.connect().await?;
+            check::log_kept_for(&mut conn).await
+        })
+    }
+
     fn lineage(&self) -> Fut<'_, String> {
         Box::pin(async {
             let (mut conn, server) = self.connect().await?;

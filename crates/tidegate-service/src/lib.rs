@@ -3,6 +3,7 @@
 //! A request is read once, into a plan in which everything is decided; what is wrong with it is said before any
 //! server is asked. The plan then runs on the engine.
 
+mod alerts;
 pub mod cleanup;
 mod crash;
 pub mod endpoint;

@@ -1,5 +1,6 @@
 //! The service as one process: its folder, its store, its listener.
 
+use crate::alerts::Alarm;
 use crate::http::{self, Service, first_account, reset_password};
 use crate::network;
 use crate::secrets::Vault;
@@ -37,14 +38,16 @@ impl Server {
         let vault = Arc::new(Vault::of_store(&settings.key_file, &store)?);
         let gate = network::gate(&settings.network.allow, &settings.network.deny)?;
         let folder = settings.data_dir.join("instances");
-        let supervisor = Supervisor::new(store.clone(), vault.clone(), folder, gate);
+        let supervisor = Supervisor::new(store.clone(), vault.clone(), folder, gate.clone());
+        let data = settings.data_dir.clone();
+        let alarm = Alarm::new(store.clone(), vault.clone(), supervisor.clone(), gate, data);
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
             Error::new(Code::BadSetting, format!("--listen {}: {error}", settings.listen))
                 .with_remedy("choose another address or port")
         })?;
         // Last: whoever is told it must be able to use it.
         let first_password = store.ask(first_account).await?;
-        let service = Service::new(store, vault, supervisor, settings.regions.clone());
+        let service = Service::new(store, vault, supervisor, alarm, settings.regions.clone());
         Ok(Self { listener, service, settings: settings.clone(), _lock: lock, first_password })
     }
 
@@ -55,7 +58,9 @@ impl Server {
     /// Takes up what was under way and answers requests until `stop`; then every link ends at a commit.
     pub async fn serve(self, stop: CancellationToken) -> Result<()> {
         let supervisor = self.service.supervisor.clone();
+        self.service.store.ask(|store| store.forget_cut_off()).await?;
         supervisor.resume().await?;
+        let alarm = tokio::spawn(self.service.alarm.clone().run(stop.clone()));
         let limits = &self.settings.limits;
         let router = http::router(self.service, limits);
         let answering = async {
@@ -66,6 +71,8 @@ impl Server {
             supervisor.shut_down().await;
         };
         tokio::join!(answering, links);
+        // It ends by itself; a message that is on its way is not waited for.
+        alarm.abort();
         Ok(())
     }
 }

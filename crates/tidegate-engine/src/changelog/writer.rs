@@ -31,6 +31,7 @@ pub struct Writer {
     unsynced: bool,
     moved: bool,
     bytes: u64,
+    committed_at_us: u64,
 }
 
 impl Writer {
@@ -75,6 +76,7 @@ impl Writer {
             unsynced: false,
             moved: false,
             bytes: 0,
+            committed_at_us: 0,
         }
     }
 
@@ -90,6 +92,11 @@ impl Writer {
     /// Bytes that went through this writer into files.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// When the last transaction since the last call was committed at the source; 0 if there was none.
+    pub fn take_committed_at_us(&mut self) -> u64 {
+        std::mem::take(&mut self.committed_at_us)
     }
 
     /// Whether the log's end has moved since the last call.
@@ -182,6 +189,7 @@ impl CaptureSink for Writer {
         if kind != Kind::Idle {
             self.seq = self.seq.next();
         }
+        self.committed_at_us = commit.committed_at_us;
         let mark = commit.mark.len() as u32;
         frame::seal(&mut self.buffer, start, kind, self.seq, commit.committed_at_us, mark);
         self.cursor.advance(commit.mark).expect("a capture's marks fit its own cursor");

@@ -20,6 +20,10 @@ impl Source for SimSource {
         Box::pin(self.0.step("source"))
     }
 
+    fn retention(&self) -> Fut<'_, Option<std::time::Duration>> {
+        Box::pin(async { Ok(None) })
+    }
+
     fn lineage(&self) -> Fut<'_, String> {
         Box::pin(async { Ok("simulated".to_owned()) })
     }

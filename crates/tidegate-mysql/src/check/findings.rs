@@ -7,6 +7,7 @@ use crate::cascade;
 use crate::connect::{Endpoint, Server, question_setup, quote_text};
 use crate::source::selected_tables;
 use mysql_async::Conn;
+use std::time::Duration;
 use tidegate_model::{Code, Error, Finding, FindingSide, Result, Selection};
 
 /// A log that is kept shorter than this may be gone before a long stop ends.
@@ -106,20 +107,25 @@ async fn number(conn: &mut Conn, name: &str) -> Result<Option<u64>> {
 }
 
 async fn retention(conn: &mut Conn) -> Result<()> {
-    let seconds = match number(conn, "binlog_expire_logs_seconds").await? {
-        Some(seconds) => Some(seconds),
-        None => number(conn, "expire_logs_days").await?.map(|days| days * 24 * 3600),
-    };
-    // 0: for ever.
-    match seconds.filter(|seconds| *seconds > 0 && *seconds < RETENTION_SECONDS) {
+    match log_kept_for(conn).await?.filter(|kept| kept.as_secs() < RETENTION_SECONDS) {
         None => Ok(()),
-        Some(seconds) => {
+        Some(kept) => {
+            let seconds = kept.as_secs();
             let what =
                 format!("the source keeps its log for {seconds} s: a link that stops longer cannot go on");
             let remedy = "SET GLOBAL binlog_expire_logs_seconds = 604800 on the source";
             Err(Error::new(Code::LogGone, what).with_remedy(remedy))
         }
     }
+}
+
+/// How long the server keeps its log, unless that is for ever.
+pub(crate) async fn log_kept_for(conn: &mut Conn) -> Result<Option<Duration>> {
+    let seconds = match number(conn, "binlog_expire_logs_seconds").await? {
+        Some(seconds) => Some(seconds),
+        None => number(conn, "expire_logs_days").await?.map(|days| days * 24 * 3600),
+    };
+    Ok(seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs))
 }
 
 async fn gtid(conn: &mut Conn, server: Server) -> Result<()> {

@@ -8,6 +8,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use findings::log_kept_for;
 pub use findings::look;
 pub(crate) use source::check_source;
 pub(crate) use target::{check_databases, check_target};

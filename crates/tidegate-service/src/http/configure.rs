@@ -284,6 +284,7 @@ fn draft(new: &NewInstance) -> Found {
         why: None,
         precheck: None,
         skips: BTreeMap::new(),
+        kept_until: None,
         created_at: String::new(),
         changed_at: String::new(),
     }

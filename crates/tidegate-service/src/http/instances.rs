@@ -5,12 +5,11 @@ use super::extract::{Asked, Place};
 use super::{Failure, Service};
 use crate::lifecycle::allowed;
 use crate::store::Found;
+use crate::supervisor::watch::{kept_until, told};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use std::sync::atomic::Ordering;
-use tidegate_api::{Instance, InstanceList, Kind, Status, TableState, Transition};
-use tidegate_engine::progress::{Progress, Step};
+use tidegate_api::{Instance, InstanceList, Kind, Status, Transition};
 use tidegate_model::{Code, Error, Result};
 use utoipa::{IntoParams, ToSchema};
 
@@ -143,12 +142,14 @@ pub(super) async fn history(
 }
 
 pub(super) fn shown(service: &Service, found: Found) -> Instance {
-    let progress = service.supervisor.progress(&found.id).map(|progress| sample(&progress));
-    let (spec, id) = (found.spec, found.id.clone());
+    let (spec, id) = (found.spec, found.id);
+    let running = service.supervisor.progress(&id);
+    let kept_until = running.as_ref().and_then(|(progress, _)| kept_until(progress)).or(found.kept_until);
+    let ended = matches!(found.state.status, Status::NotStarted | Status::Completed | Status::Released);
+    let kept_until = kept_until.filter(|_| !ended);
     Instance {
         commands: allowed(spec.kind, found.state),
         title: found.state.status.title().to_owned(),
-        id: found.id,
         name: spec.name,
         kind: spec.kind,
         status: found.state.status,
@@ -161,38 +162,11 @@ pub(super) fn shown(service: &Service, found: Found) -> Instance {
         created_at: found.created_at,
         changed_at: found.changed_at,
         why: found.why.or_else(|| service.supervisor.trouble(&id)),
-        progress,
+        source_keeps_until: kept_until
+            .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+            .map(|at| at.to_string()),
+        progress: running.map(|(progress, watched)| told(&progress, watched.as_ref())),
         precheck: Vec::new(),
-    }
-}
-
-fn sample(progress: &Progress) -> tidegate_api::Progress {
-    let step = match *progress.step().borrow() {
-        Step::Preparing => "preparing",
-        Step::Collecting => "collecting",
-        Step::Copying => "copying",
-        Step::CatchingUp => "catching_up",
-        Step::Streaming => "streaming",
-    };
-    let applied = progress.applied_up_to().borrow().clone();
-    let tables = progress.tables().into_iter().map(|table| TableState {
-        name: table.name.to_string(),
-        rows: table.rows,
-        rows_estimated: table.rows_estimated,
-        done: table.done,
-    });
-    tidegate_api::Progress {
-        step: step.to_owned(),
-        rows_copied: progress.rows_copied.load(Ordering::Relaxed),
-        rows_applied: progress.rows_applied.load(Ordering::Relaxed),
-        transactions_applied: progress.transactions_applied.load(Ordering::Relaxed),
-        bytes_captured: progress.bytes_captured.load(Ordering::Relaxed),
-        seq_captured: progress.captured().borrow().seq.0,
-        seq_applied: applied.seq.0,
-        position: applied.position.to_string(),
-        position_captured: progress.captured().borrow().position.to_string(),
-        lag_ms_p50: None,
-        lag_ms_p99: None,
-        tables: tables.collect(),
+        id,
     }
 }

@@ -1,16 +1,21 @@
 //! The service over HTTP.
 
 mod accounts;
+mod alerts;
 mod auth;
 mod commands;
 mod configure;
+mod events;
 mod extract;
 mod instances;
 mod limits;
 mod listen;
+mod metrics;
+mod once;
 mod openapi;
 mod precheck;
 
+use crate::alerts::Alarm;
 use crate::secrets::Vault;
 use crate::settings::Limits;
 use crate::store::Store;
@@ -39,6 +44,7 @@ pub(crate) struct Service {
     pub(crate) store: Arc<Store>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) supervisor: Arc<Supervisor>,
+    pub(crate) alarm: Arc<Alarm>,
     pub(crate) failures: Arc<auth::Failures>,
     /// Regions that endpoints may name, each with its border.
     pub(crate) regions: Arc<BTreeMap<String, String>>,
@@ -49,10 +55,11 @@ impl Service {
         store: Arc<Store>,
         vault: Arc<Vault>,
         supervisor: Arc<Supervisor>,
+        alarm: Arc<Alarm>,
         regions: BTreeMap<String, String>,
     ) -> Self {
         let failures = Arc::new(auth::Failures::new());
-        Self { store, vault, supervisor, failures, regions: Arc::new(regions) }
+        Self { store, vault, supervisor, alarm, failures, regions: Arc::new(regions) }
     }
 }
 
@@ -79,6 +86,11 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(commands::command))
         .routes(routes!(commands::commands))
         .routes(routes!(accounts::audit))
+        .routes(routes!(alerts::list, alerts::put))
+        .routes(routes!(alerts::test))
+        .routes(routes!(events::all))
+        .routes(routes!(events::one))
+        .routes(routes!(metrics::metrics))
 }
 
 pub(crate) fn router(service: Service, limits: &Limits) -> Router {
@@ -92,6 +104,7 @@ pub(crate) fn router(service: Service, limits: &Limits) -> Router {
         )
         .fallback(nowhere)
         .method_not_allowed_fallback(no_method)
+        .layer(middleware::from_fn_with_state(service.clone(), once::once))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(limits::Guard::new(limits), limits::hold))
         .with_state(service)
@@ -120,6 +133,7 @@ pub(crate) fn status_of(code: Code) -> u16 {
         Code::NotLoggedIn => 401,
         Code::RoleTooLow => 403,
         Code::NotYet => 422,
+        Code::WebhookFailed | Code::AddressDenied => 424,
         Code::StoreFailed | Code::Internal | Code::SecretKey => 500,
         // A database's failure, not the service's.
         code if code.retry() == Retry::Auto => 424,

@@ -1,6 +1,6 @@
 //! Instances and their history.
 
-use super::{Store, failed, now};
+use super::{Happened, Store, failed, now};
 use crate::lifecycle::{Decision, Event, State, next};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ pub struct Found {
     pub precheck: Option<Vec<PrecheckItem>>,
     /// Items that prechecks pass over, each with its reason.
     pub skips: BTreeMap<String, String>,
+    /// Up to when the source keeps what was not read when the last run ended: seconds since 1970.
+    pub kept_until: Option<i64>,
     pub created_at: String,
     pub changed_at: String,
 }
@@ -55,7 +57,7 @@ pub struct Moved {
 }
 
 const COLUMNS: &str = "id, name, spec, status, initialized, start_after, generation, source_password, \
-     target_password, why, precheck, skips, created_at, changed_at";
+     target_password, why, precheck, skips, kept_until, created_at, changed_at";
 
 impl Store {
     /// Stores a configured instance; `by` is who made it.
@@ -105,6 +107,27 @@ impl Store {
         })
     }
 
+    /// As [`Store::within`], and tells whoever listens what has happened once it is stored.
+    fn telling(&self, work: impl FnOnce(&Transaction<'_>) -> Result<Moved>) -> Result<Moved> {
+        let moved = self.within(|within| {
+            let moved = work(within)?;
+            let last = match moved.decision {
+                Decision::Move(_) => {
+                    transitions(within, &moved.instance.id, moved.instance.generation)?.pop()
+                }
+                Decision::Already | Decision::Refuse(_) => None,
+            };
+            Ok((moved, last))
+        });
+        let (moved, last) = moved?;
+        if let Some(transition) = last {
+            let (id, name) = (moved.instance.id.clone(), moved.instance.spec.name.clone());
+            // Nobody may be listening.
+            let _ = self.happened.send(Happened { id, name, transition });
+        }
+        Ok(moved)
+    }
+
     /// Decides an event and writes what it leads to, as one. With `expected`, only if that is the generation still.
     pub fn decide(
         &self,
@@ -114,7 +137,7 @@ impl Store {
         why: Option<Problem>,
         expected: Option<u64>,
     ) -> Result<Moved> {
-        self.within(|within| {
+        self.telling(|within| {
             let found = find(within, id_or_name)?;
             if expected.is_some_and(|expected| expected != found.generation) {
                 let what = format!("it is at generation {}", found.generation);
@@ -126,7 +149,7 @@ impl Store {
 
     /// Gives an instance that was not started another configuration.
     pub fn configure(&self, new: &NewInstance, by: &str) -> Result<Moved> {
-        self.within(|within| {
+        self.telling(|within| {
             let found = find(within, &new.id)?;
             let moved = move_on(within, found, Event::Command(Command::Configure), by, None)?;
             if let Decision::Move(_) = moved.decision {
@@ -202,6 +225,13 @@ impl Store {
         })
     }
 
+    pub fn put_kept_until(&self, id: &str, kept_until: Option<i64>) -> Result<()> {
+        self.within(|within| {
+            let change = "UPDATE instance SET kept_until = ?2 WHERE id = ?1";
+            within.execute(change, params![id, kept_until]).map(|_| ()).map_err(failed)
+        })
+    }
+
     pub fn put_skips(&self, id: &str, skips: &BTreeMap<String, String>) -> Result<()> {
         self.within(|within| {
             let change = "UPDATE instance SET skips = ?2 WHERE id = ?1";
@@ -222,28 +252,33 @@ impl Store {
     pub fn transitions(&self, id_or_name: &str) -> Result<Vec<Transition>> {
         self.within(|within| {
             let id = find(within, id_or_name)?.id;
-            let mut question = within
-                .prepare(
-                    "SELECT generation, at, by, event, from_status, to_status, why FROM transition \
-                     WHERE instance = ?1 ORDER BY generation",
-                )
-                .map_err(failed)?;
-            let rows = question
-                .query_map([id], |row| {
-                    Ok(Transition {
-                        generation: row.get(0)?,
-                        at: row.get(1)?,
-                        by: row.get(2)?,
-                        event: row.get(3)?,
-                        from: status(row, 4)?,
-                        to: status(row, 5)?,
-                        why: row.get(6)?,
-                    })
-                })
-                .map_err(failed)?;
-            rows.map(|row| row.map_err(failed)).collect()
+            transitions(within, &id, 0)
         })
     }
+}
+
+/// The history from a generation on, the oldest first.
+fn transitions(within: &Transaction<'_>, id: &str, from: u64) -> Result<Vec<Transition>> {
+    let mut question = within
+        .prepare(
+            "SELECT generation, at, by, event, from_status, to_status, why FROM transition \
+             WHERE instance = ?1 AND generation >= ?2 ORDER BY generation",
+        )
+        .map_err(failed)?;
+    let rows = question
+        .query_map(params![id, from], |row| {
+            Ok(Transition {
+                generation: row.get(0)?,
+                at: row.get(1)?,
+                by: row.get(2)?,
+                event: row.get(3)?,
+                from: status(row, 4)?,
+                to: status(row, 5)?,
+                why: row.get(6)?,
+            })
+        })
+        .map_err(failed)?;
+    rows.map(|row| row.map_err(failed)).collect()
 }
 
 fn refuse_released(found: &Found) -> Result<()> {
@@ -344,6 +379,7 @@ fn read(row: &Row<'_>) -> Result<Found> {
         why: json("why")?.map(|text| from_json(&text)).transpose()?,
         precheck: json("precheck")?.map(|text| from_json(&text)).transpose()?,
         skips: from_json(&row.get::<_, String>("skips").map_err(failed)?)?,
+        kept_until: row.get("kept_until").map_err(failed)?,
         created_at: row.get("created_at").map_err(failed)?,
         changed_at: row.get("changed_at").map_err(failed)?,
     })

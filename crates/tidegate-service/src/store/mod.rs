@@ -1,26 +1,49 @@
 //! What the service remembers: instances, their history, accounts. One SQLite file; every call is one transaction.
 
 mod accounts;
+mod answers;
 mod audit;
 mod instances;
 mod service;
 
 pub use accounts::{Account, Credentials, Role};
+pub use answers::{Answered, Claimed};
 pub use instances::{Found, Moved, NewInstance};
 
 use rusqlite::{Connection, TransactionBehavior};
+use serde::Serialize;
 use std::path::Path;
 use std::sync::Mutex;
+use tidegate_api::Transition;
 use tidegate_model::{Code, Error, Result};
+use tokio::sync::broadcast;
 
 /// One entry a version; the file's `user_version` says how many it has had.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema.sql"), include_str!("service.sql"), include_str!("skips.sql")];
+const MIGRATIONS: [&str; 5] = [
+    include_str!("schema.sql"),
+    include_str!("service.sql"),
+    include_str!("skips.sql"),
+    include_str!("kept_until.sql"),
+    include_str!("answers.sql"),
+];
 
 /// The store. Calls are short and block; see [`Store::ask`].
 pub struct Store {
     connection: Mutex<Connection>,
+    happened: broadcast::Sender<Happened>,
 }
+
+/// A transition, for whoever listens.
+#[derive(Clone, Debug, Serialize)]
+pub struct Happened {
+    pub id: String,
+    pub name: String,
+    #[serde(flatten)]
+    pub transition: Transition,
+}
+
+/// So many are kept for those who listen slowly.
+const HAPPENED: usize = 1024;
 
 impl Store {
     /// Opens the file, makes it if it is not there, and brings it to the newest version.
@@ -45,7 +68,7 @@ impl Store {
             step.pragma_update(None, "user_version", at + 1).map_err(named)?;
             step.commit().map_err(named)?;
         }
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self { connection: Mutex::new(connection), happened: broadcast::channel(HAPPENED).0 })
     }
 
     /// Runs `work` as one transaction: all of it happens, or nothing.
@@ -56,6 +79,11 @@ impl Store {
         let done = work(&transaction)?;
         transaction.commit().map_err(failed)?;
         Ok(done)
+    }
+
+    /// What happens from now on.
+    pub(crate) fn happened(&self) -> broadcast::Receiver<Happened> {
+        self.happened.subscribe()
     }
 
     /// Calls the store from a task: a commit waits for the disk.
@@ -74,7 +102,7 @@ fn failed(error: rusqlite::Error) -> Error {
     Error::new(Code::StoreFailed, error.to_string()).with_source(error)
 }
 
+/// To the millisecond, always with as many digits: such texts sort as the times do.
 fn now() -> String {
-    let now = jiff::Timestamp::now();
-    now.round(jiff::Unit::Millisecond).unwrap_or(now).to_string()
+    format!("{:.3}", jiff::Timestamp::now())
 }

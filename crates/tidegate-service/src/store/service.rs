@@ -1,6 +1,7 @@
 //! What belongs to the service itself: what its passwords are sealed with, and copies of the whole store.
 
 use super::{Store, failed};
+use crate::alerts::WEBHOOK_PLACE;
 use crate::supervisor::password_place;
 use rusqlite::{OptionalExtension, params};
 use std::fs::File;
@@ -16,14 +17,26 @@ pub(crate) type SealAgain<'a> = dyn Fn(&str, &[u8]) -> Result<Vec<u8>> + 'a;
 impl Store {
     /// A text that only the right key opens.
     pub(crate) fn proof(&self) -> Result<Option<Vec<u8>>> {
-        self.within(|within| {
-            let question = "SELECT value FROM service WHERE name = ?1";
-            within.query_row(question, [PROOF], |row| row.get(0)).optional().map_err(failed)
-        })
+        self.named(PROOF)
     }
 
     pub(crate) fn put_proof(&self, proof: &[u8]) -> Result<()> {
-        self.within(|within| put(within, proof))
+        self.put_named(PROOF, proof)
+    }
+
+    /// What is kept under a name.
+    pub(crate) fn named(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.within(|within| named(within, name))
+    }
+
+    pub(crate) fn put_named(&self, name: &str, value: &[u8]) -> Result<()> {
+        self.within(|within| put_named(within, name, value))
+    }
+
+    pub(crate) fn remove_named(&self, name: &str) -> Result<()> {
+        self.within(|within| {
+            within.execute("DELETE FROM service WHERE name = ?1", [name]).map(|_| ()).map_err(failed)
+        })
     }
 
     /// Seals every password anew, all or none; answers how many there are.
@@ -44,7 +57,10 @@ impl Store {
                     count += 1;
                 }
             }
-            put(within, proof)?;
+            if let Some(before) = named(within, WEBHOOK_PLACE)? {
+                put_named(within, WEBHOOK_PLACE, &again(WEBHOOK_PLACE, &before)?)?;
+            }
+            put_named(within, PROOF, proof)?;
             Ok(count)
         })
     }
@@ -63,9 +79,14 @@ impl Store {
     }
 }
 
-fn put(within: &rusqlite::Transaction<'_>, proof: &[u8]) -> Result<()> {
+fn named(within: &rusqlite::Transaction<'_>, name: &str) -> Result<Option<Vec<u8>>> {
+    let question = "SELECT value FROM service WHERE name = ?1";
+    within.query_row(question, [name], |row| row.get(0)).optional().map_err(failed)
+}
+
+fn put_named(within: &rusqlite::Transaction<'_>, name: &str, value: &[u8]) -> Result<()> {
     within
-        .execute("INSERT OR REPLACE INTO service VALUES (?1, ?2)", params![PROOF, proof])
+        .execute("INSERT OR REPLACE INTO service VALUES (?1, ?2)", params![name, value])
         .map(|_| ())
         .map_err(failed)
 }

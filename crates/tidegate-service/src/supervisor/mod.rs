@@ -2,6 +2,7 @@
 //! only brings about what stands there, so a restart of the service goes on where it was.
 
 mod owner;
+pub(crate) mod watch;
 
 use crate::crash;
 use crate::endpoint::{EndpointUrl, Secret};
@@ -11,16 +12,17 @@ use crate::objects::Objects;
 use crate::secrets::Vault;
 use crate::store::{Found, Store};
 use crate::sync::{SyncPlan, SyncRequest};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate_api::{Problem, Status};
 use tidegate_engine::progress::Progress;
-use tidegate_model::{Error, Gate, Result};
+use tidegate_model::{Code, Error, Gate, Result};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use watch::Watched;
 
 /// So many instances ask their servers for the first time at once.
 const STARTING_MAX: usize = 8;
@@ -39,6 +41,8 @@ pub struct Supervisor {
     starting: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// How often links had which error.
+    faults: Mutex<BTreeMap<&'static str, (Code, u64)>>,
 }
 
 struct Owner {
@@ -46,6 +50,7 @@ struct Owner {
     /// Woken since it has looked last.
     news: bool,
     progress: Option<Arc<Progress>>,
+    watched: Option<Watched>,
     /// What keeps it from collecting.
     trouble: Option<Problem>,
 }
@@ -61,11 +66,13 @@ impl Supervisor {
             starting: Arc::new(Semaphore::new(STARTING_MAX)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            faults: Mutex::default(),
         })
     }
 
     /// Takes up what was under way when the service ended.
     pub async fn resume(self: &Arc<Self>) -> Result<()> {
+        self.tasks.spawn(watch::watch(self.clone()));
         for found in self.store.ask(|store| store.list(None)).await? {
             self.wake(&found.id);
         }
@@ -81,14 +88,30 @@ impl Supervisor {
             return;
         }
         let woken = Arc::new(Notify::new());
-        owners
-            .insert(id.to_owned(), Owner { woken: woken.clone(), news: true, progress: None, trouble: None });
+        owners.insert(
+            id.to_owned(),
+            Owner { woken: woken.clone(), news: true, progress: None, watched: None, trouble: None },
+        );
         self.tasks.spawn(owner::own(self.clone(), id.to_owned(), woken));
     }
 
     /// What a running instance tells of itself.
-    pub fn progress(&self, id: &str) -> Option<Arc<Progress>> {
-        self.owners.lock().expect("no holder panics").get(id)?.progress.clone()
+    pub(crate) fn progress(&self, id: &str) -> Option<(Arc<Progress>, Option<Watched>)> {
+        let owners = self.owners.lock().expect("no holder panics");
+        let owner = owners.get(id)?;
+        Some((owner.progress.clone()?, owner.watched.clone()))
+    }
+
+    /// Everything that runs.
+    fn running(&self) -> Vec<(String, Arc<Progress>)> {
+        let owners = self.owners.lock().expect("no holder panics");
+        owners.iter().filter_map(|(id, owner)| Some((id.clone(), owner.progress.clone()?))).collect()
+    }
+
+    fn show_watched(&self, id: &str, watched: Watched) {
+        if let Some(owner) = self.owners.lock().expect("no holder panics").get_mut(id) {
+            owner.watched = Some(watched);
+        }
     }
 
     /// Ends everything at a commit. Instances stay what they are, and go on with the next start.
@@ -136,10 +159,27 @@ impl Supervisor {
     fn show_progress(&self, id: &str, progress: Option<Arc<Progress>>) {
         if let Some(owner) = self.owners.lock().expect("no holder panics").get_mut(id) {
             owner.progress = progress;
+            owner.watched = None;
         }
     }
 
+    /// Ends when the service does.
+    pub(crate) fn stopped(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    fn count_fault(&self, error: &Error) {
+        let mut faults = self.faults.lock().expect("no holder panics");
+        faults.entry(error.code().as_str()).or_insert((error.code(), 0)).1 += 1;
+    }
+
+    /// How often links had which error since the service began.
+    pub(crate) fn faults(&self) -> Vec<(Code, u64)> {
+        self.faults.lock().expect("no holder panics").values().copied().collect()
+    }
+
     async fn learn(&self, id: &str, fact: Fact, why: Option<&Error>) -> Result<Decision> {
+        why.inspect(|error| self.count_fault(error));
         let (id, why) = (id.to_owned(), why.map(problem));
         let moved =
             self.store.ask(move |store| store.decide(&id, Event::Fact(fact), SERVICE, why, None)).await?;

@@ -1,5 +1,6 @@
 //! The owner of one instance: looks what its status asks for, and does it, until it asks for nothing.
 
+use super::watch::kept_until;
 use super::{Duty, Supervisor};
 use crate::crash;
 use crate::lifecycle::Fact;
@@ -137,6 +138,10 @@ impl Owner {
         let begun = Instant::now();
         let ended = self.follow(running, progress.step(), stop, starting, found).await;
         self.supervisor.show_progress(&self.id, None);
+        if let Some(until) = kept_until(&progress) {
+            let id = self.id.clone();
+            self.supervisor.store.ask(move |store| store.put_kept_until(&id, Some(until))).await?;
+        }
         if begun.elapsed() > LONGEST_WAIT || has_moved(&progress) {
             self.trouble = None;
         }
@@ -164,6 +169,7 @@ impl Owner {
     /// as that takes, and shown.
     async fn wait_to_collect(&mut self, error: &Error) {
         tracing::info!(instance = self.id, %error, "the source's log is not read");
+        self.supervisor.count_fault(error);
         self.supervisor.show_trouble(&self.id, Some(super::problem(error)));
         let (_, wait) = self.next_wait();
         self.rest(wait).await;

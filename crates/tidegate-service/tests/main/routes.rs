@@ -63,9 +63,21 @@ impl Running {
 
     /// Status and body.
     async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
+        self.ask_with(method, path, token, body, "").await
+    }
+
+    /// With a header line more.
+    async fn ask_with(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+        header: &str,
+    ) -> (u16, String) {
         let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n{token}\
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n{token}{header}\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -110,9 +122,10 @@ async fn nobody_gets_in_without_a_token() {
     let (status, got) = running.log_in(&running.password).await;
     assert_eq!((status, &got["role"]), (200, &"admin".into()), "{got}");
     let token = got["token"].as_str().unwrap();
-    for (method, path) in &guarded {
+    // A stream of events has no end.
+    for (method, path) in guarded.iter().filter(|(_, path)| path != "/api/v1/events") {
         let (status, text) = running.ask(method, path, Some(token), "{}").await;
-        assert!(matches!(status, 200 | 400 | 404 | 422), "{method} {path}: {status} {text}");
+        assert!(matches!(status, 200 | 204 | 400 | 404 | 422), "{method} {path}: {status} {text}");
     }
 }
 
@@ -284,4 +297,95 @@ async fn asking_too_often_is_refused() {
         answers.push(running.ask("GET", "/healthz", None, "").await.0);
     }
     assert_eq!((answers[0], answers[14]), (200, 429), "{answers:?}");
+}
+
+/// The answer got lost, so it is asked again: it is done once, and answered the same.
+#[tokio::test]
+async fn a_request_with_a_key_is_done_once() {
+    let running = Running::start("once").await;
+    let token = running.log_in(&running.password).await.1["token"].as_str().unwrap().to_owned();
+    let body = |name: &str| {
+        let end = serde_json::json!({ "url": "mysql://u@127.0.0.1:1/" });
+        serde_json::json!({ "name": name, "kind": "sync", "source": end, "target": end }).to_string()
+    };
+    let make = async |name: &str, key: &str| {
+        let header = format!("Idempotency-Key: {key}\r\n");
+        running.ask_with("POST", "/api/v1/instances", Some(&token), &body(name), &header).await
+    };
+    let first = make("a", "one").await;
+    assert_eq!(first.0, 201, "{}", first.1);
+    assert_eq!(make("a", "one").await, first);
+    assert_eq!(make("a", "two").await.0, 409, "another key is another request");
+    assert_eq!(make("b", "one").await.0, 422, "one key, two requests");
+    assert_eq!(make("c", &"k".repeat(201)).await.0, 400);
+    // Side by side there is one that does it.
+    let answers = futures_util::future::join_all((0..8).map(|_| make("d-1", "four"))).await;
+    let statuses: Vec<u16> = answers.iter().map(|one| one.0).collect();
+    assert!(statuses.iter().all(|status| matches!(status, 201 | 409)), "{statuses:?}");
+    let (_, list) = running.ask("GET", "/api/v1/instances?search=d-1&limit=1", Some(&token), "").await;
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(list["instances"][0]["name"], "d-1", "{list}");
+}
+
+#[tokio::test]
+async fn lists_are_sorted_and_cut() {
+    let running = Running::start("lists").await;
+    let token = running.log_in(&running.password).await.1["token"].as_str().unwrap().to_owned();
+    for (name, kind) in [("b", "sync"), ("a", "migration"), ("c-1", "sync")] {
+        let end = serde_json::json!({ "url": "mysql://u@127.0.0.1:1/" });
+        let body =
+            serde_json::json!({ "name": name, "kind": kind, "source": end, "target": end }).to_string();
+        assert_eq!(running.ask("POST", "/api/v1/instances", Some(&token), &body).await.0, 201);
+    }
+    for (query, names, total) in [
+        ("", "a b c-1", 3),
+        ("?order=descending", "c-1 b a", 3),
+        ("?sort=created_at", "b a c-1", 3),
+        ("?limit=1&offset=1", "b", 3),
+        ("?kind=sync", "b c-1", 2),
+        ("?search=C-", "c-1", 1),
+        ("?status=Paused", "", 0),
+        ("?region=local", "", 0),
+    ] {
+        let (status, text) = running.ask("GET", &format!("/api/v1/instances{query}"), Some(&token), "").await;
+        assert_eq!(status, 200, "{query}: {text}");
+        let list: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let found: Vec<&str> =
+            list["instances"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+        assert_eq!((found.join(" ").as_str(), &list["total"]), (names, &total.into()), "{query}");
+    }
+    assert_eq!(running.ask("GET", "/api/v1/instances?limit=2000", Some(&token), "").await.0, 400);
+}
+
+#[tokio::test]
+async fn figures_and_events_are_told() {
+    let running = Running::start("told").await;
+    let token = running.log_in(&running.password).await.1["token"].as_str().unwrap().to_owned();
+    let (status, text) = running.ask("GET", "/metrics", Some(&token), "").await;
+    assert_eq!(status, 200, "{text}");
+    assert!(text.contains("tidegate_instances{status=\"Paused\"} 0") && text.ends_with("# EOF\n"), "{text}");
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut heard = String::new();
+    hears(&mut stream, &mut heard, "event-stream").await;
+    let end = serde_json::json!({ "url": "mysql://u@127.0.0.1:1/" });
+    let body = serde_json::json!({ "name": "a", "kind": "sync", "source": end, "target": end }).to_string();
+    assert_eq!(running.ask("POST", "/api/v1/instances", Some(&token), &body).await.0, 201);
+    assert_eq!(running.ask("POST", "/api/v1/instances/a/precheck", Some(&token), "{}").await.0, 200);
+    hears(&mut stream, &mut heard, "\"event\":\"precheck failed\"").await;
+    hears(&mut stream, &mut heard, "event: instances").await;
+}
+
+async fn hears(stream: &mut TcpStream, heard: &mut String, part: &str) {
+    let listening = async {
+        while !heard.contains(part) {
+            let mut bytes = [0; 4096];
+            let count = stream.read(&mut bytes).await.unwrap();
+            assert!(count > 0, "it ended: {heard}");
+            heard.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+    };
+    let heard_it = tokio::time::timeout(std::time::Duration::from_secs(30), listening).await;
+    assert!(heard_it.is_ok(), "no '{part}'");
 }
