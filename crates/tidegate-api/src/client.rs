@@ -1,12 +1,13 @@
 //! A client of the service. It blocks: whoever is asynchronous calls it from a thread.
 
 use crate::{
-    AccountView, Cleanup, CommandRequest, CommandResult, Commands, CreateInstance, Instance, InstanceList,
-    LoggedIn, Login, NewEndpoints, NewName, NewPasswords, PrecheckItem, Problem, PutAccount, ResetPreview,
-    Skip, Status, Transition,
+    AccountView, AlertSettings, Alerts, AuditEntry, Cleanup, CommandRequest, CommandResult, Commands,
+    CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName, NewPasswords,
+    PrecheckItem, Problem, PutAccount, ResetPreview, Skip, Status, Transition,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::io::{BufRead, BufReader};
 use std::time::Duration;
 use ureq::http::Method;
 
@@ -127,6 +128,58 @@ impl Client {
         if apply { self.ask(Method::POST, &path, Some(&CommandRequest::default())) } else { self.get(&path) }
     }
 
+    pub fn alerts(&self) -> Result<Alerts, Refusal> {
+        self.get("alerts")
+    }
+
+    pub fn put_alerts(&self, settings: &AlertSettings) -> Result<Alerts, Refusal> {
+        self.ask(Method::PUT, "alerts", Some(settings))
+    }
+
+    pub fn test_alerts(&self) -> Result<(), Refusal> {
+        self.ask::<(), ()>(Method::POST, "alerts/test", None)
+    }
+
+    pub fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, Refusal> {
+        self.get(&format!("audit?limit={limit}"))
+    }
+
+    /// What happens from now on, of one instance or of all: each event's name and its data. Ends when the service does,
+    /// or when `each` answers `false`.
+    pub fn events(&self, of: Option<&str>, mut each: impl FnMut(&str, &str) -> bool) -> Result<(), Refusal> {
+        let path = of.map_or("events".to_owned(), |id| format!("instances/{}/events", escaped(id)));
+        let away = |why: String| Refusal::Away(format!("{}: {why}", self.base));
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let mut request = ureq::Agent::from(config).get(format!("{}/api/v1/{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let mut answer = request.call().map_err(|error| away(error.to_string()))?;
+        if !answer.status().is_success() {
+            let text = answer.body_mut().read_to_vec().map_err(|error| away(error.to_string()))?;
+            return Err(self.refusal(answer.status(), &text));
+        }
+        let mut name = String::new();
+        for line in BufReader::new(answer.into_body().into_reader()).lines() {
+            let line = line.map_err(|error| away(error.to_string()))?;
+            if let Some(said) = line.strip_prefix("event: ") {
+                said.clone_into(&mut name);
+            } else if let Some(data) = line.strip_prefix("data: ")
+                && !each(&name, data)
+            {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn refusal(&self, status: ureq::http::StatusCode, text: &[u8]) -> Refusal {
+        match serde_json::from_slice(text) {
+            Ok(problem) => Refusal::Problem(Box::new(problem)),
+            Err(_) => Refusal::Away(format!("{}: it answers {status}, and is no Tidegate server", self.base)),
+        }
+    }
+
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
         self.ask::<(), T>(Method::GET, path, None)
     }
@@ -156,10 +209,7 @@ impl Client {
             return serde_json::from_slice(&text)
                 .map_err(|error| away(format!("the answer is not understood: {error}")));
         }
-        match serde_json::from_slice(&text) {
-            Ok(problem) => Err(Refusal::Problem(Box::new(problem))),
-            Err(_) => Err(away(format!("it answers {status}, and is no Tidegate server"))),
-        }
+        Err(self.refusal(status, &text))
     }
 }
 

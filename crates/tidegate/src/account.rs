@@ -24,6 +24,14 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         remote: RemoteArgs,
     },
+    /// What was asked of the service, by whom, and what became of it: the newest first.
+    Audit {
+        /// So many lines at most.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
     /// Make a token of one's own that does not expire, for scripts: TIDEGATE_TOKEN.
     Key {
         #[command(flatten)]
@@ -59,7 +67,10 @@ enum RoleArg {
 impl AccountCommand {
     fn remote(&self) -> &RemoteArgs {
         match self {
-            Self::List { remote } | Self::Remove { remote, .. } | Self::Key { remote } => remote,
+            Self::List { remote }
+            | Self::Remove { remote, .. }
+            | Self::Audit { remote, .. }
+            | Self::Key { remote } => remote,
             Self::Put(args) => &args.remote,
         }
     }
@@ -91,6 +102,14 @@ pub(crate) async fn run(command: AccountCommand) -> Result<ExitCode> {
                 &serde_json::json!({ "removed": removed }),
                 &format!("{removed} is removed\n"),
             );
+        }
+        AccountCommand::Audit { limit, .. } => {
+            let lines = call(move || client.audit(limit)).await?;
+            let text = lines.iter().map(|line| {
+                let cells = [&line.at, &line.by, &line.action, &line.object, &line.outcome];
+                format!("{}\n", cells.map(|cell| figures::one_line(cell)).join("  "))
+            });
+            figures::say(json, &lines, &text.collect::<String>());
         }
         AccountCommand::Key { .. } => {
             let key = call(move || client.key()).await?;

@@ -1,10 +1,12 @@
 //! What can be typed.
 
 use crate::account::AccountCommand;
+use crate::alerts::AlertsCommand;
 use crate::instance::InstanceCommand;
 use crate::quantity::{parse_bytes, parse_duration};
 use crate::remote::LoginArgs;
 use crate::server::{ConfigCommand, ServerArgs};
+use crate::status::StatusArgs;
 use crate::store::StoreCommand;
 use crate::{explain, logging};
 use clap::{Args, Parser, Subcommand};
@@ -46,6 +48,11 @@ pub(crate) enum Command {
     Store(StoreCommand),
     /// Log in to a service; the token is kept for the other commands.
     Login(LoginArgs),
+    /// All instances of a service at a glance, as they change.
+    Status(StatusArgs),
+    /// What is wrong, and who is told.
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// Accounts of a service.
     #[command(subcommand)]
     Account(AccountCommand),

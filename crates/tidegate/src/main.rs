@@ -1,6 +1,7 @@
 //! The `tidegate` program. It only wires: what a person types goes to tidegate-service, what comes back is shown.
 
 mod account;
+mod alerts;
 mod args;
 mod explain;
 mod failure;
@@ -12,6 +13,7 @@ mod quantity;
 mod remote;
 mod server;
 mod signals;
+mod status;
 mod store;
 mod sync;
 mod verify;
@@ -52,6 +54,14 @@ fn main() -> ExitCode {
             finish(json, &bars, async { command.run() })
         }
         Command::Login(args) => finish(false, &bars, remote::log_in(args)),
+        Command::Status(args) => {
+            let json = args.remote.json;
+            finish(json, &bars, status::run(args))
+        }
+        Command::Alerts(command) => {
+            let json = command.json();
+            finish(json, &bars, alerts::run(command))
+        }
         Command::Account(command) => {
             let json = command.json();
             finish(json, &bars, account::run(command))

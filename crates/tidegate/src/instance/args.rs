@@ -32,6 +32,8 @@ pub(crate) enum InstanceCommand {
     Show(OneArgs),
     /// What happened to an instance, when, and who asked for it.
     History(OneArgs),
+    /// Print what happens, as it happens, until Ctrl-C: every transition of one instance or of all.
+    Events(EventsArgs),
     /// Look at everything that would stop it, and start nothing.
     Precheck(ManyArgs),
     /// Look at one item of the precheck again.
@@ -160,6 +162,14 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct EventsArgs {
+    /// The instance's name or id; all if it is left out.
+    pub(super) name: Option<String>,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
+#[derive(Args)]
 pub(crate) struct ItemArgs {
     #[command(flatten)]
     pub(super) one: OneArgs,
@@ -245,6 +255,7 @@ impl InstanceCommand {
             Self::Create(args) | Self::Configure(args) => &args.remote,
             Self::List(args) => &args.remote,
             Self::Import(args) => &args.remote,
+            Self::Events(args) => &args.remote,
             Self::Endpoints(args) => &args.one.remote,
             Self::Recheck(item) => &item.one.remote,
             Self::Skip(skip) => &skip.item.one.remote,

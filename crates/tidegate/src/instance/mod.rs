@@ -7,10 +7,12 @@ mod wait;
 
 use crate::figures;
 use crate::remote::{self, call};
+use crate::signals::Signals;
 pub(crate) use args::InstanceCommand;
-use args::{EndpointsArgs, ImportArgs, ManyArgs, PasswordArgs, SureArgs};
+use args::{EndpointsArgs, EventsArgs, ImportArgs, ManyArgs, PasswordArgs, SureArgs};
 use std::process::ExitCode;
 use std::sync::Arc;
+pub(crate) use table::list as list_table;
 use tidegate_api::{
     Client, Command, CommandAnswer, Commands, CreateInstance, EndpointSpec, Instance, NewEndpoints,
     NewPasswords,
@@ -63,6 +65,7 @@ pub(crate) async fn run(command: InstanceCommand) -> Result<ExitCode> {
             let cleanup = call(move || client.cleanup(&one.name, apply)).await?;
             figures::say(json, &cleanup, &table::cleanup(&cleanup));
         }
+        InstanceCommand::Events(args) => return events(client, args).await,
         InstanceCommand::Wait(args) => return wait::wait(client, args, json).await,
         other => return change(client, other, json).await,
     }
@@ -184,6 +187,26 @@ fn outlook(shown: &Instance, command: Command) -> String {
             "{} would be removed, with its change log. Its history would stay; nothing in the databases would change",
             shown.name
         ),
+    }
+}
+
+/// Every transition, one a line, until the service ends or somebody has had enough.
+async fn events(client: Arc<Client>, args: EventsArgs) -> Result<ExitCode> {
+    let json = args.remote.json;
+    let mut signals = Signals::listen()?;
+    let listening = call(move || {
+        client.events(args.name.as_deref(), |event, data| {
+            match event {
+                "status" => figures::print(&if json { format!("{data}\n") } else { table::happened(data) }),
+                "missed" => tracing::warn!("some events were missed: they came faster than they were read"),
+                _ => {}
+            }
+            true
+        })
+    });
+    tokio::select! {
+        ended = listening => ended.map(|()| ExitCode::SUCCESS),
+        _ = signals.next() => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables for people.
 
-use crate::figures::{count, grouped, one_line};
-use tidegate_api::{Cleanup, Instance, InstanceList, PrecheckItem, ResetPreview, Transition};
+use crate::figures::{count, grouped, lag, one_line};
+use tidegate_api::{Activity, Cleanup, Instance, InstanceList, PrecheckItem, ResetPreview, Transition};
 
 /// Lines of columns, each as wide as its widest cell.
 fn columns(rows: &[Vec<String>]) -> String {
@@ -28,19 +28,60 @@ fn row(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|cell| one_line(cell)).collect()
 }
 
-pub(super) fn list(list: &InstanceList) -> String {
+pub(crate) fn list(list: &InstanceList) -> String {
     if list.instances.is_empty() {
         return "there are no instances: tidegate instance create\n".to_owned();
     }
-    let mut rows = vec![row(&["NAME", "KIND", "STATUS", "SOURCE", "TARGET", "ROWS COPIED", "ROWS APPLIED"])];
+    let mut rows =
+        vec![row(&["NAME", "STATUS", "DOING", "BEHIND", "LAG P99", "ROWS/S", "ROWS", "SOURCE", "TARGET"])];
     for one in &list.instances {
-        let (copied, applied) = one.progress.as_ref().map_or((String::new(), String::new()), |progress| {
-            (grouped(progress.rows_copied), grouped(progress.rows_applied))
+        let doing = one.progress.as_ref().map(|progress| {
+            let doing = match progress.activity {
+                Activity::Stuck => "STUCK".to_owned(),
+                Activity::Idle | Activity::Working => progress.step.replace('_', " "),
+            };
+            let lag = progress.lag_ms_p99.map(lag).unwrap_or_default();
+            let rate = grouped(progress.rows_per_second.round() as u64);
+            let rows = grouped(progress.rows_copied + progress.rows_applied);
+            [doing, lag_of(progress.behind_seconds), lag, rate, rows]
         });
-        let kind = format!("{:?}", one.kind).to_lowercase();
-        rows.push(row(&[&one.name, &kind, &one.title, &one.source.url, &one.target.url, &copied, &applied]));
+        let [doing, behind, lag, rate, rows_done] = doing.unwrap_or_default();
+        rows.push(row(&[
+            &one.name,
+            &one.title,
+            &doing,
+            &behind,
+            &lag,
+            &rate,
+            &rows_done,
+            &one.source.url,
+            &one.target.url,
+        ]));
     }
     columns(&rows)
+}
+
+fn lag_of(seconds: f64) -> String {
+    lag(seconds * 1000.0)
+}
+
+/// A transition as it was told.
+pub(super) fn happened(data: &str) -> String {
+    let line: serde_json::Value = serde_json::from_str(data).unwrap_or_default();
+    let cell = |name: &str| one_line(line[name].as_str().unwrap_or_default());
+    let why = match cell("why") {
+        why if why.is_empty() => why,
+        why => format!(": {why}"),
+    };
+    format!(
+        "{}  {}  {} → {}  ({} by {}){why}\n",
+        cell("at"),
+        cell("name"),
+        cell("from"),
+        cell("to"),
+        cell("event"),
+        cell("by")
+    )
 }
 
 pub(super) fn one(shown: &Instance) -> String {
@@ -66,7 +107,18 @@ pub(super) fn one(shown: &Instance) -> String {
             count(progress.rows_applied, "row")
         );
         rows.push(row(&["doing", &what]));
+        let lag = match (progress.lag_ms_p50, progress.lag_ms_p99) {
+            (Some(p50), Some(p99)) => format!("; lag p50 {} p99 {}", lag(p50), lag(p99)),
+            _ => String::new(),
+        };
+        let behind = lag_of(progress.behind_seconds);
+        let activity = format!("{:?}", progress.activity).to_lowercase();
+        rows.push(row(&["activity", &format!("{activity}, {behind} behind{lag}")]));
+        rows.push(row(&["change log", &format!("{} MiB", grouped(progress.log_bytes >> 20))]));
         rows.push(row(&["position", &progress.position]));
+    }
+    if let Some(until) = &shown.source_keeps_until {
+        rows.push(row(&["source log", &format!("what is not read yet is kept until {until}")]));
     }
     let mut out = columns(&rows);
     if !shown.precheck.is_empty() {

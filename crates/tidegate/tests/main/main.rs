@@ -16,3 +16,4 @@ mod servers;
 mod service;
 mod source_log;
 mod target;
+mod webhook;

@@ -3,6 +3,7 @@
 use crate::link::DEADLINE;
 use crate::servers::{Pair, Session, ask_until, make, sql};
 use crate::service::Service;
+use crate::webhook::Webhook;
 use std::time::Instant;
 use tidegate_sandbox::Flavour;
 
@@ -91,18 +92,35 @@ fn a_source_goes_away(pair: &Pair, service: &Service) {
     service.does(&[&["create", "short"], &ends[..]].concat());
     service.does(&["start", "short"]);
     service.is_level(pair, "short");
+    let webhook = Webhook::open();
+    let told = service.runs(&["alerts", "set", "--webhook", &webhook.url, "--free", "1KiB"]);
+    assert!(
+        told.code == Some(0) && told.out.contains("127.0.0.1") && !told.out.contains("canary-path"),
+        "{told}"
+    );
+    assert_eq!(service.runs(&["alerts", "test"]).out, "it has arrived\n");
+    webhook.hears("firing", "test", None);
     pair.source_mut().kill();
     service.does(&["wait", "away", "--for", "retrying", "--timeout", "60s"]);
     service
         .ask(&["wait", "short", "--for", "completed", "--timeout", "120s"])
         .fault("TG-7003")
         .says("gave up");
+    let said = webhook.hears("firing", "failed", Some("short"));
+    assert!(
+        said["subject"] == "Tidegate: short has failed"
+            && said["text"].as_str().is_some_and(|text| text.contains("gave up"))
+    );
+    let shown = service.runs(&["alerts", "list"]).out;
+    assert!(shown.contains("short has failed") && !shown.contains("canary-path"), "{shown}");
+    assert!(service.runs(&["status"]).out.contains("! Tidegate: short has failed"));
     pair.restart_source(&[]);
     sql(&pair.source(), "INSERT INTO away.t VALUES (50, 'back'); INSERT INTO short.t VALUES (50, 'back')");
     service.does(&["wait", "away", "--for", "synchronizing", "--timeout", "90s"]);
     service.is_level(pair, "away");
     service.does(&["resume", "short"]);
     service.is_level(pair, "short");
+    webhook.hears("resolved", "failed", Some("short"));
 }
 
 /// A reset drops what was copied, and nothing else; the next start copies again.
