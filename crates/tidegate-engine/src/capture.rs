@@ -7,7 +7,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tidegate_model::{CaptureSink, Code, Error, Result, Retry, Selection, Source};
+use tidegate_model::{CaptureSink, Code, Commit, Cursor, Error, Position, Result, Retry, Selection, Source};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -91,6 +91,103 @@ async fn capture_one_connection(
         while context.log.bytes() > context.log_bytes_max {
             tokio::time::sleep(ROOM_EVERY).await;
         }
+    }
+}
+
+/// Reads up to a place that the source has passed, and no selected transaction beyond it.
+pub(crate) async fn up_to(context: &Context, mut writer: Writer, goal: &Position) -> Result<Writer> {
+    let mut backoff = Backoff::new(context.retry_window);
+    loop {
+        match up_to_over_one_connection(context, &mut writer, goal, &mut backoff).await {
+            Ok(()) => return Ok(writer),
+            Err(error) if error.retry() == Retry::Auto => {
+                writer.rollback();
+                tracing::info!(%error, "capturing again");
+                backoff.wait(&error).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn up_to_over_one_connection(
+    context: &Context,
+    writer: &mut Writer,
+    goal: &Position,
+    backoff: &mut Backoff,
+) -> Result<()> {
+    let from = writer.end().position;
+    let at = context.source.cursor(&from)?;
+    if at.covers(goal)? {
+        return Ok(());
+    }
+    let mut bounded =
+        Bounded { writer, at, goal, beyond: context.source.cursor(goal)?, reached: false, failed: None };
+    let mut capture = context.source.capture(&from, &context.selection).await?;
+    loop {
+        capture.next(&mut bounded).await?;
+        backoff.reset();
+        if let Some(error) = bounded.failed.take() {
+            return Err(error);
+        }
+        bounded.writer.publish()?;
+        if bounded.reached {
+            return Ok(());
+        }
+    }
+}
+
+/// Lets through what lies before a place.
+struct Bounded<'a> {
+    writer: &'a mut Writer,
+    /// Where the transactions that were seen lead.
+    at: Box<dyn Cursor>,
+    goal: &'a Position,
+    /// At the goal.
+    beyond: Box<dyn Cursor>,
+    reached: bool,
+    failed: Option<Error>,
+}
+
+impl Bounded<'_> {
+    /// A mark stands for the unselected transactions before its own too: so the goal may lie in the middle of it, and what
+    /// counts is whether the transaction itself lies before the goal.
+    fn take(&mut self, commit: Commit<'_>) -> Result<()> {
+        self.at.advance(commit.mark)?;
+        if self.beyond.covers(&self.at.position())? {
+            self.writer.commit(commit);
+            self.reached = self.at.covers(self.goal)?;
+        } else {
+            self.writer.rollback();
+            self.reached = true;
+        }
+        Ok(())
+    }
+}
+
+impl CaptureSink for Bounded<'_> {
+    fn data(&mut self, piece: &[u8]) {
+        if !self.reached {
+            self.writer.data(piece);
+        }
+    }
+
+    fn commit(&mut self, commit: Commit<'_>) {
+        if !self.reached
+            && self.failed.is_none()
+            && let Err(error) = self.take(commit)
+        {
+            self.writer.rollback();
+            self.failed = Some(error);
+        }
+    }
+
+    fn rollback(&mut self) {
+        self.writer.rollback();
+    }
+
+    fn is_full(&self) -> bool {
+        self.reached || self.writer.is_full()
     }
 }
 

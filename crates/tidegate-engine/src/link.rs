@@ -1,5 +1,7 @@
 //! One link's run: first start, resume, retry and fail-over are one path. Read the target's state, decide, go on.
 
+mod drain;
+
 use crate::changelog::{ChangeLog, Limits, LogEnd, Writer};
 use crate::progress::{Progress, Step};
 use crate::retry::until_done;
@@ -41,12 +43,15 @@ pub struct Options {
 }
 
 /// What a run is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
     /// Copy, then apply until it is stopped.
     Follow,
     /// End once everything is applied that the source had committed when the copy was done.
     CatchUp,
+    /// Read nothing more of the source's log but what lies before this position, if there is one; apply everything that was
+    /// read, and end. The target then has what the change log has, and nothing else. The copy must be done.
+    Drain { upto: Option<Position> },
     /// Write nothing to the target, and go on reading the source's log into the change log, up to its limit.
     Collect,
 }
@@ -112,7 +117,7 @@ impl Link {
         self.progress.enter(Step::Preparing);
         let state = match self.options.task {
             Task::Collect => self.look_only().await?,
-            Task::Follow | Task::CatchUp => Some(self.take_up().await?),
+            Task::Follow | Task::CatchUp | Task::Drain { .. } => Some(self.take_up().await?),
         };
         let Some(state) = state else {
             // Nothing was begun, so nothing of the source's log is needed.
@@ -123,6 +128,9 @@ impl Link {
         self.progress.kept_for_seconds.store(kept.map_or(0, |kept| kept.as_secs()), Ordering::Relaxed);
         let (log, writer) = self.open_log(&state)?;
         self.progress.published(writer.end());
+        if let Task::Drain { upto } = &self.options.task {
+            return self.drain(&state, log, writer, upto.as_ref()).await;
+        }
         let mut tasks = JoinSet::new();
         tasks.spawn(capture::run(self.capture_context(&log), writer));
         let work = async {
@@ -288,20 +296,9 @@ impl Link {
                 None => return Ok(Outcome::Stopped),
             },
         };
-        self.again(|| self.target.learn(&self.selection)).await.map_err(at_target)?;
         let low = low_of(&state);
-        self.progress.begun(low.clone());
         self.progress.enter(if low.seq >= until { Step::Streaming } else { Step::CatchingUp });
-        let context = apply::Context {
-            target: self.target.clone(),
-            progress: self.progress.clone(),
-            log: log.clone(),
-            overlap_until: until,
-            retry_window: self.options.retry_window,
-            stop: self.stop.clone(),
-        };
-        let start = self.apply_start(&state, &log)?;
-        let applying = async { apply::run(context, start).await.map_err(at_target) };
+        let applying = self.apply(&state, &log, until);
         tokio::pin!(applying);
         tokio::select! {
             ended = &mut applying => return ended.map(|()| Outcome::Stopped),
@@ -312,6 +309,21 @@ impl Link {
         }
         self.stop.cancel();
         applying.await.map(|()| Outcome::CaughtUp)
+    }
+
+    /// Applies the log until this run is stopped.
+    async fn apply(&self, state: &LinkState, log: &ChangeLog, overlap_until: Seq) -> Result<()> {
+        self.again(|| self.target.learn(&self.selection)).await.map_err(at_target)?;
+        self.progress.begun(low_of(state));
+        let context = apply::Context {
+            target: self.target.clone(),
+            progress: self.progress.clone(),
+            log: log.clone(),
+            overlap_until,
+            retry_window: self.options.retry_window,
+            stop: self.stop.clone(),
+        };
+        apply::run(context, self.apply_start(state, log)?).await.map_err(at_target)
     }
 
     fn apply_start(&self, state: &LinkState, log: &ChangeLog) -> Result<apply::Start> {
@@ -405,10 +417,7 @@ impl Link {
 
     /// Ends when the link has caught up and was asked to end then; answers `false` if it was stopped before.
     async fn watch(&self, until: Seq) -> Result<bool> {
-        let mut applied = self.progress.applied_up_to();
-        while applied.borrow_and_update().seq < until {
-            applied.changed().await.map_err(|_| Error::new(Code::Internal, "no progress"))?;
-        }
+        self.applied_up_to(until).await?;
         self.progress.enter(Step::Streaming);
         if self.options.task != Task::CatchUp {
             std::future::pending::<()>().await;
@@ -416,10 +425,17 @@ impl Link {
         let read = self.progress.captured().borrow().position.clone();
         let goal = self.end_after(&read).await.map_err(at_source)?;
         let Some(seq) = self.captured_up_to(&goal, || false).await? else { return Ok(false) };
+        self.applied_up_to(seq).await?;
+        Ok(true)
+    }
+
+    /// Waits until everything up to there is in the target.
+    async fn applied_up_to(&self, seq: Seq) -> Result<()> {
+        let mut applied = self.progress.applied_up_to();
         while applied.borrow_and_update().seq < seq {
             applied.changed().await.map_err(|_| Error::new(Code::Internal, "no progress"))?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The end of the source's log. What was read from it must lie before: in a source that went back it would look as if

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::{Progress, Step};
-use tidegate_model::{Code, Phase, Result};
+use tidegate_model::{Code, Phase, Position, Result};
 use tokio_util::sync::CancellationToken;
 
 /// The link with this plan, stopped after a minute; answers how long that took.
@@ -225,5 +225,38 @@ fn two_processes_at_one_link_lose_nothing() {
         });
         assert!(changed <= 2);
         finish(&world, folders[0].path());
+    }
+}
+
+/// Reads up to a place, if one is given, applies what was read, and ends by itself.
+fn drain(world: &Arc<World>, folder: &Folder, upto: Option<u64>) {
+    let (source, target) = ends(world);
+    world.begin_run(Plan::default());
+    let upto = upto.map(|place| Position::new(place.to_string()));
+    let options = Options { task: Task::Drain { upto }, ..options(folder.path()) };
+    block_on(async {
+        let life = world.clone();
+        tokio::spawn(async move { life.live().await });
+        let ended = link::run(source, target, options, Arc::default(), CancellationToken::new()).await;
+        assert_eq!(ended.unwrap(), Outcome::CaughtUp);
+    });
+}
+
+/// Everything before the place is in the target, and nothing beyond it, wherever the marks of the log lie.
+#[test]
+fn a_drained_link_rests_at_one_place() {
+    for seed in 0..60 {
+        let world = Arc::new(World::new(seed, 80, 0));
+        world.limit(40);
+        let folder = Folder::new();
+        let follow = Options { task: Task::Follow, ..options(folder.path()) };
+        assert_eq!(run_and_stop(&world, follow, Plan::default()).0.unwrap(), Outcome::Stopped, "{seed}");
+        world.limit(80);
+        let place = 40 + seed % 35;
+        for upto in [Some(place), None, Some(place)] {
+            drain(&world, &folder, upto);
+            assert_eq!(world.db().rows, world.script.rows(place), "{seed} at {place}");
+        }
+        finish(&world, folder.path());
     }
 }

@@ -109,9 +109,17 @@ pub struct Selection {
     exclude: Vec<Pattern>,
     rename_tables: BTreeMap<TableName, TableName>,
     rename_databases: BTreeMap<String, String>,
+    /// What this selects does not take part.
+    beyond: Option<Box<Selection>>,
 }
 
 impl Selection {
+    /// What this selects and `other` does not, under the names that this gives.
+    pub fn beyond(mut self, other: Selection) -> Self {
+        self.beyond = Some(Box::new(other));
+        self
+    }
+
     /// `renames` are `a.b=c.d` (one table) or `a.*=c.*` (a whole database). Errors name the text at fault.
     pub fn new(include: &[String], exclude: &[String], renames: &[String]) -> Result<Self, String> {
         let read =
@@ -148,7 +156,9 @@ impl Selection {
 
     pub fn selects(&self, database: &str, table: &str) -> bool {
         let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(database, table));
-        (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
+        (self.include.is_empty() || any(&self.include))
+            && !any(&self.exclude)
+            && !self.beyond.as_ref().is_some_and(|beyond| beyond.selects(database, table))
     }
 
     /// Whether some table of the database may be selected: worth a look.
@@ -161,6 +171,7 @@ impl Selection {
     pub fn selects_database(&self, database: &str) -> bool {
         (self.include.is_empty() || self.include.iter().any(|pattern| pattern.covers(database)))
             && !self.exclude.iter().any(|pattern| pattern.covers(database))
+            && !self.beyond.as_ref().is_some_and(|beyond| beyond.selects_database(database))
     }
 
     /// The table's name in the target.
@@ -184,7 +195,13 @@ impl Selection {
         let tables = self.rename_tables.iter().map(|(from, to)| format!("{from}={to}"));
         let databases = self.rename_databases.iter().map(|(from, to)| format!("{from}.*={to}.*"));
         let renames = tables.chain(databases).collect::<Vec<_>>().join(" ");
-        format!("include[{}] exclude[{}] rename[{renames}]", texts(&self.include), texts(&self.exclude))
+        let beyond = self.beyond.as_ref().map(|beyond| format!(" beyond[{}]", beyond.fingerprint()));
+        format!(
+            "include[{}] exclude[{}] rename[{renames}]{}",
+            texts(&self.include),
+            texts(&self.exclude),
+            beyond.unwrap_or_default()
+        )
     }
 }
 
@@ -232,6 +249,28 @@ mod tests {
         assert_eq!(chosen.map("shop", "a"), TableName::new("x", "b"));
         assert_eq!(chosen.map("shop", "order"), TableName::new("store", "order"));
         assert_eq!(chosen.map("crm", "a"), TableName::new("crm", "a"));
+    }
+
+    #[test]
+    fn what_one_selects_beyond_another() {
+        let before = selection(&["shop.*", "crm.a"], &["shop.tmp_*"], &[]).unwrap();
+        let after = selection(&["shop.*", "crm.*", "new.*"], &[], &["new.*=fresh.*"]).unwrap();
+        let added = after.clone().beyond(before);
+        for (database, table, expected) in [
+            ("shop", "order", false),
+            ("shop", "tmp_1", true),
+            ("crm", "a", false),
+            ("crm", "b", true),
+            ("new", "t", true),
+            ("other", "t", false),
+        ] {
+            assert_eq!(added.selects(database, table), expected, "{database}.{table}");
+        }
+        assert!(
+            !added.selects_database("shop") && added.selects_database("crm") && added.selects_database("new")
+        );
+        assert_eq!(added.map("new", "t"), TableName::new("fresh", "t"));
+        assert_ne!(added.fingerprint(), after.fingerprint());
     }
 
     #[test]

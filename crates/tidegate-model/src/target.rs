@@ -1,4 +1,18 @@
-use crate::{Chunk, Definition, Fut, LaneCheckpoint, Position, Result, Selection, Seq, Table, TableName};
+use crate::{
+    Checkpoint, Chunk, Definition, Fut, InstanceName, LaneCheckpoint, Position, Result, Selection, Seq,
+    Table, TableName,
+};
+
+/// Another selection for a link.
+#[derive(Clone, Copy, Debug)]
+pub struct Reselection<'a> {
+    pub selection: &'a Selection,
+    /// Where the link rests.
+    pub at: &'a Checkpoint,
+    /// A link that rests at the same place of the same source: what it has copied belongs to this one from now on, and it
+    /// is forgotten.
+    pub joined: Option<&'a InstanceName>,
+}
 
 /// A database that is written.
 pub trait Target: Send + Sync {
@@ -24,6 +38,10 @@ pub trait Target: Send + Sync {
 
     /// Records the link's beginning: its lanes at version 0 with `state.start`. Refuses if it is there already.
     fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()>;
+
+    /// Gives the link another selection. It must rest: nothing is under way, and everything up to `change.at` is in the
+    /// target, nothing beyond it. Refused if the link has another selection than this target was made with.
+    fn reselect<'a>(&'a self, change: Reselection<'a>) -> Fut<'a, ()>;
 
     /// Moves the link to another phase.
     fn enter<'a>(&'a self, phase: Phase) -> Fut<'a, ()>;

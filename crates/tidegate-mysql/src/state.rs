@@ -6,8 +6,8 @@ use crate::session::run;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tidegate_model::{
-    Checkpoint, Code, CopyProgress, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position, Result,
-    Seq, SeqSet, TableName,
+    Checkpoint, Code, CopyProgress, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position,
+    Reselection, Result, Seq, SeqSet, TableName,
 };
 
 const NAME: &str = "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL";
@@ -196,6 +196,66 @@ pub(crate) async fn enter(conn: &mut Conn, instance: &InstanceName, phase: Phase
     )
     .await
     .map(|_| ())
+}
+
+/// Gives a link that rests another selection, and what another one has copied.
+pub(crate) async fn reselect(
+    conn: &mut Conn,
+    instance: &InstanceName,
+    before: &str,
+    change: Reselection<'_>,
+) -> Result<()> {
+    let joined = change.joined.map(of_instance);
+    let all = joined.iter().cloned().chain([of_instance(instance)]).collect::<Vec<_>>().join(" OR ");
+    run(conn, "BEGIN").await?;
+    // Nobody else moves either of them from here on.
+    run(conn, &format!("UPDATE tidegate.checkpoint SET version = version + 1 WHERE {all}")).await?;
+    let prepared: Option<u64> = conn
+        .query_first(format!("SELECT COUNT(*) FROM tidegate.xa WHERE {all}"))
+        .await
+        .map_err(understand)?;
+    if prepared != Some(0) {
+        run(conn, "ROLLBACK").await?;
+        return Err(Error::new(
+            Code::TargetBusy,
+            "a prepared XA transaction is not committed yet at the source",
+        ));
+    }
+    let own = of_instance(instance);
+    for copied in read_copied(conn, &own).await? {
+        let TableName { database, table } = &copied.table;
+        if !change.selection.selects(database, table) {
+            let name = format!(
+                "database_name = _utf8mb4{} AND table_name = _utf8mb4{}",
+                quote_text(database),
+                quote_text(table)
+            );
+            run(conn, &format!("DELETE FROM tidegate.copy WHERE {own} AND {name}")).await?;
+        }
+    }
+    if let Some(joined) = &joined {
+        run(conn, &format!("UPDATE tidegate.copy SET instance = '{instance}' WHERE {joined}")).await?;
+        for table in ["ddl", "checkpoint", "link"] {
+            run(conn, &format!("DELETE FROM tidegate.{table} WHERE {joined}")).await?;
+        }
+    }
+    let rests = format!(
+        "UPDATE tidegate.checkpoint SET seq = {}, position = {}, done = '' WHERE {own}",
+        change.at.seq,
+        quote_text(change.at.position.as_str())
+    );
+    run(conn, &rests).await?;
+    let moved = format!(
+        "UPDATE tidegate.link SET selection = {} WHERE {own} AND selection = {}",
+        quote_text(&change.selection.fingerprint()),
+        quote_text(before)
+    );
+    if run(conn, &moved).await?.affected_rows != 1 {
+        run(conn, "ROLLBACK").await?;
+        let what = "somebody else has given the link another selection";
+        return Err(Error::new(Code::SelectionChanged, what));
+    }
+    run(conn, "COMMIT").await.map(|_| ())
 }
 
 /// Forgets the link.

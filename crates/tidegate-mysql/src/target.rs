@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 use tidegate_model::{
     Code, CopyProgress, Definition, Error, FootprintReader, Fut, InstanceName, LinkState, Loader, Phase,
-    Result, Selection, Table, TableName, Target, Writer,
+    Reselection, Result, Selection, Table, TableName, Target, Writer,
 };
 
 /// A server that is written.
@@ -233,6 +233,14 @@ impl Target for MysqlTarget {
 
     fn fence(&self) -> Fut<'_, ()> {
         Box::pin(self.end_earlier_run())
+    }
+
+    fn reselect<'a>(&'a self, change: Reselection<'a>) -> Fut<'a, ()> {
+        Box::pin(async move {
+            let (mut conn, _) = self.administer().await?;
+            let before = self.selection.fingerprint();
+            state::reselect(&mut conn, &self.instance, &before, change).await
+        })
     }
 
     fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()> {

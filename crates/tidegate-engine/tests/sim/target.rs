@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tidegate_model::{
     Code, ConflictKey, CopyProgress, Definition, Error, Footprint, FootprintReader, Fut, LaneCheckpoint,
-    LinkState, Loader, Mode, Phase, Result, Selection, Seq, SeqSet, Table, TableName, Target, Writer,
+    LinkState, Loader, Mode, Phase, Reselection, Result, Selection, Seq, SeqSet, Table, TableName, Target,
+    Writer,
 };
 
 #[derive(Default)]
@@ -182,6 +183,19 @@ impl Target for SimTarget {
                 link.copied.iter_mut().for_each(|copy| copy.version += 1);
             }
             Ok(db.link.clone())
+        }))
+    }
+
+    fn reselect<'a>(&'a self, change: Reselection<'a>) -> Fut<'a, ()> {
+        Box::pin(self.ask(move |db| {
+            let link = db.link();
+            link.selection = change.selection.fingerprint();
+            for lane in &mut link.lanes {
+                lane.version += 1;
+                lane.low = change.at.clone();
+                lane.done = SeqSet::default();
+            }
+            Ok(())
         }))
     }
 
