@@ -2,8 +2,8 @@
 
 use crate::{
     AccountView, AlertSettings, Alerts, AuditEntry, Cleanup, CommandRequest, CommandResult, Commands,
-    CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName, NewPasswords,
-    PrecheckItem, Problem, PutAccount, ResetPreview, Skip, Status, Transition,
+    CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName, NewPasswords, Objects,
+    ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, Skip, Status, Transition,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -82,6 +82,11 @@ impl Client {
 
     pub fn endpoints(&self, id: &str, endpoints: &NewEndpoints) -> Result<Instance, Refusal> {
         self.ask(Method::PUT, &format!("instances/{}/endpoints", escaped(id)), Some(endpoints))
+    }
+
+    /// With `dry_run` nothing is changed.
+    pub fn objects(&self, id: &str, objects: &Objects, dry_run: bool) -> Result<ObjectsChange, Refusal> {
+        self.ask(Method::PUT, &format!("instances/{}/objects?dry_run={dry_run}", escaped(id)), Some(objects))
     }
 
     pub fn list(&self, status: Option<Status>, search: Option<&str>) -> Result<InstanceList, Refusal> {

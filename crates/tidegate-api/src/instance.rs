@@ -106,6 +106,10 @@ pub struct Instance {
     pub changed_at: String,
     /// Why it is where it is, if there is more to say than the status does.
     pub why: Option<Problem>,
+    /// Objects that it is to have and does not have yet.
+    pub wanted: Option<WantedObjects>,
+    /// What the copy of added objects does.
+    pub adding: Option<Progress>,
     /// Up to when the source keeps what is not read yet, if nothing more is read from now on.
     pub source_keeps_until: Option<String>,
     /// While it runs.
@@ -243,6 +247,26 @@ pub struct NewName {
 pub struct NewPasswords {
     pub source: Option<String>,
     pub target: Option<String>,
+}
+
+/// What another choice of objects means.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ObjectsChange {
+    /// Tables, by their names in the source, that are copied while the others go on.
+    pub added: Vec<String>,
+    /// Tables that are not followed any more; they stay in the target as they are then.
+    pub removed: Vec<String>,
+}
+
+/// Objects that an instance is to have, and does not have yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WantedObjects {
+    pub objects: Objects,
+    /// It is being taken back.
+    #[serde(default)]
+    pub cancelled: bool,
+    /// Why it does not go on.
+    pub why: Option<Problem>,
 }
 
 /// Other addresses or accounts of the same two servers; what is left out stays.

@@ -12,7 +12,7 @@ pub use client::{Client, Refusal};
 pub use instance::{
     AccountView, Activity, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult,
     Commands, CreateInstance, DroppedTable, EndpointSpec, Instance, InstanceList, Kind, LoggedIn, Login,
-    NewEndpoints, NewName, NewPasswords, Objects, PrecheckItem, PrecheckResult, Problem, Progress,
-    PutAccount, ResetPreview, Skip, TableState, Transition, Tuning,
+    NewEndpoints, NewName, NewPasswords, Objects, ObjectsChange, PrecheckItem, PrecheckResult, Problem,
+    Progress, PutAccount, ResetPreview, Skip, TableState, Transition, Tuning, WantedObjects,
 };
 pub use status::{Command, Status};

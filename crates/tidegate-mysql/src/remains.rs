@@ -16,12 +16,12 @@ pub struct Remain {
 }
 
 impl Endpoint {
-    /// What the link has left here: of a target its state, of every server the account.
-    pub async fn remains(&self, target_of: Option<&InstanceName>) -> Result<Vec<Remain>> {
+    /// What the links have left here: of a target their state, of every server the account. For a source, name none.
+    pub async fn remains(&self, target_of: &[InstanceName]) -> Result<Vec<Remain>> {
         let mut conn = self.connect(&question_setup()).await?;
         let mut remains = Vec::new();
-        if let Some(instance) = target_of {
-            remains.extend(state(&mut conn, instance).await?);
+        if !target_of.is_empty() {
+            remains.extend(state(&mut conn, target_of).await?);
         }
         remains.push(account(&mut conn).await?);
         Ok(remains)
@@ -29,7 +29,7 @@ impl Endpoint {
 
     /// Runs statements one after the other, up to the first that fails. Our schema stays if another link than `own` has
     /// come into it meanwhile.
-    pub async fn run_statements(&self, own: &InstanceName, statements: &[String]) -> Result<()> {
+    pub async fn run_statements(&self, own: &[InstanceName], statements: &[String]) -> Result<()> {
         let mut conn = self.connect(&question_setup()).await?;
         for statement in statements {
             if statement == DROP_SCHEMA {
@@ -54,9 +54,9 @@ async fn account(conn: &mut Conn) -> Result<Remain> {
     Ok(Remain { what: format!("the account {account} and its rights"), statements })
 }
 
-async fn refuse_if_needed(conn: &mut Conn, own: &InstanceName) -> Result<()> {
+async fn refuse_if_needed(conn: &mut Conn, own: &[InstanceName]) -> Result<()> {
     let question =
-        format!("SELECT instance FROM tidegate.link WHERE instance <> {} LIMIT 1", quote_text(own.as_str()));
+        format!("SELECT instance FROM tidegate.link WHERE instance NOT IN ({}) LIMIT 1", listed(own));
     let other: Option<String> = conn.query_first(question).await.map_err(understand)?;
     match other {
         None => Ok(()),
@@ -67,7 +67,7 @@ async fn refuse_if_needed(conn: &mut Conn, own: &InstanceName) -> Result<()> {
 }
 
 /// Our schema, or our rows in it if other links have theirs there too.
-async fn state(conn: &mut Conn, instance: &InstanceName) -> Result<Option<Remain>> {
+async fn state(conn: &mut Conn, own: &[InstanceName]) -> Result<Option<Remain>> {
     let there: Option<u8> = conn
         .query_first(
             "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'tidegate' AND TABLE_NAME = 'link'",
@@ -77,8 +77,9 @@ async fn state(conn: &mut Conn, instance: &InstanceName) -> Result<Option<Remain
     if there.is_none() {
         return Ok(None);
     }
-    let name = quote_text(instance.as_str());
-    let question = format!("SELECT COUNT(*), SUM(instance = {name}) FROM tidegate.link");
+    let names = listed(own);
+    let tokens = own.iter().map(|name| journal::Token::new(name).drop_statement());
+    let question = format!("SELECT COUNT(*), SUM(instance IN ({names})) FROM tidegate.link");
     let (all, own): (u64, Option<u64>) =
         conn.query_first(question).await.map_err(understand)?.unwrap_or_default();
     let own = own.unwrap_or(0);
@@ -90,8 +91,11 @@ async fn state(conn: &mut Conn, instance: &InstanceName) -> Result<Option<Remain
         return Ok(None);
     }
     let tables = ["xa", "ddl", "copy", "checkpoint", "link"];
-    let rows = tables.map(|table| format!("DELETE FROM tidegate.{table} WHERE instance = {name}"));
-    let tokens = journal::Token::new(instance).drop_statement();
+    let rows = tables.map(|table| format!("DELETE FROM tidegate.{table} WHERE instance IN ({names})"));
     let what = format!("rows in the schema tidegate, which {} more link(s) use", all - own);
-    Ok(Some(Remain { what, statements: rows.into_iter().chain([tokens]).collect() }))
+    Ok(Some(Remain { what, statements: rows.into_iter().chain(tokens).collect() }))
+}
+
+fn listed(names: &[InstanceName]) -> String {
+    names.iter().map(|name| quote_text(name.as_str())).collect::<Vec<_>>().join(", ")
 }

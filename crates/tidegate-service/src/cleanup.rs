@@ -10,8 +10,8 @@ use tidegate_model::{Error, InstanceName};
 pub(crate) async fn list(plan: &SyncPlan, shared: &(dyn Fn(&str) -> bool + Sync)) -> Cleanup {
     let mut steps = Vec::new();
     // The target's state first: it takes the account that is dropped after it.
-    steps.extend(of_server(plan.target(), Some(plan.instance()), shared).await);
-    steps.extend(of_server(plan.source(), None, shared).await);
+    steps.extend(of_server(plan.target(), &plan.links(), shared).await);
+    steps.extend(of_server(plan.source(), &[], shared).await);
     for end in [plan.source(), plan.target()] {
         steps.push(of_network(end));
     }
@@ -23,7 +23,7 @@ pub(crate) async fn apply(plan: &SyncPlan, shared: &(dyn Fn(&str) -> bool + Sync
     let mut cleanup = list(plan, shared).await;
     for step in cleanup.steps.iter_mut().filter(|step| !step.statements.is_empty()) {
         let end = if step.side == plan.source().side().to_string() { plan.source() } else { plan.target() };
-        let done = end.run_statements(plan.instance(), &step.statements).await;
+        let done = end.run_statements(&plan.links(), &step.statements).await;
         step.done = Some(done.is_ok());
         step.failed = done.err().map(|error| error.to_string());
     }
@@ -32,7 +32,7 @@ pub(crate) async fn apply(plan: &SyncPlan, shared: &(dyn Fn(&str) -> bool + Sync
 
 async fn of_server(
     end: &Endpoint,
-    target_of: Option<&InstanceName>,
+    target_of: &[InstanceName],
     shared: &(dyn Fn(&str) -> bool + Sync),
 ) -> Vec<CleanupStep> {
     let step = |what: String, statements: Vec<String>| CleanupStep {

@@ -140,13 +140,13 @@ impl Endpoint {
     }
 
     /// What a link has left here, and how it is removed.
-    pub(crate) async fn remains(&self, target_of: Option<&InstanceName>) -> Result<Vec<Remain>> {
+    pub(crate) async fn remains(&self, target_of: &[InstanceName]) -> Result<Vec<Remain>> {
         match &self.engine {
             Engine::Mysql(at) => at.remains(target_of).await.map_err(|e| e.context(self.side)),
         }
     }
 
-    pub(crate) async fn run_statements(&self, own: &InstanceName, statements: &[String]) -> Result<()> {
+    pub(crate) async fn run_statements(&self, own: &[InstanceName], statements: &[String]) -> Result<()> {
         match &self.engine {
             Engine::Mysql(at) => at.run_statements(own, statements).await.map_err(|e| e.context(self.side)),
         }

@@ -7,10 +7,14 @@ use crate::stable_hash;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tidegate_api::ObjectsChange;
 use tidegate_engine::LANES_MAX;
 use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::Progress;
-use tidegate_model::{Code, Error, Finding, InstanceName, Result, Source, Target};
+use tidegate_model::{
+    Checkpoint, Code, Error, Finding, InstanceName, Position, Reselection, Result, Selection, Source,
+    TableName, Target,
+};
 use tokio_util::sync::CancellationToken;
 
 pub const LANES_DEFAULT: u16 = 2;
@@ -105,6 +109,11 @@ fn default_name(source: &Endpoint, target: &Endpoint) -> Result<InstanceName> {
     InstanceName::parse(&name).map_err(|why| Error::new(Code::Internal, why))
 }
 
+/// The link that adds objects to another.
+fn adding_name(own: &InstanceName) -> Result<InstanceName> {
+    InstanceName::parse(&format!("{own}-add")).map_err(|why| Error::new(Code::Internal, why))
+}
+
 fn default_server_id(name: &InstanceName) -> u32 {
     let span = u64::from(SERVER_IDS.end() - SERVER_IDS.start()) + 1;
     SERVER_IDS.start() + (stable_hash(name.as_str()) % span) as u32
@@ -173,8 +182,84 @@ impl SyncPlan {
         Ok((source_identity, target_identity))
     }
 
-    pub(crate) fn instance(&self) -> &InstanceName {
-        &self.options.instance
+    /// Every link that an instance may have: its own, and the one that adds objects to it.
+    pub(crate) fn links(&self) -> Vec<InstanceName> {
+        let own = &self.options.instance;
+        [Some(own.clone()), adding_name(own).ok()].into_iter().flatten().collect()
+    }
+
+    /// The link that copies what `wanted` selects beyond this one, and follows it: under a name, in a folder and with an
+    /// id of its own.
+    pub(crate) fn adding(&self, wanted: &Self) -> Result<Self> {
+        let mut adding = wanted.clone();
+        let own = &self.options.instance;
+        adding.options.instance = adding_name(own)?;
+        adding.options.folder = self.options.folder.with_file_name(adding.options.instance.as_str());
+        adding.server_id = default_server_id(&adding.options.instance);
+        adding.options.selection = wanted.options.selection.clone().beyond(self.options.selection.clone());
+        Ok(adding)
+    }
+
+    /// The same link, which applies what was read, up to a place if one is given, and rests there.
+    pub(crate) fn draining(mut self, upto: Option<Position>) -> Self {
+        self.options.task = Task::Drain { upto };
+        self
+    }
+
+    /// What becomes of the objects if this link got the selection of `wanted`. Refuses what cannot be.
+    pub(crate) async fn change_to(&self, wanted: &Self) -> Result<ObjectsChange> {
+        let source = self.source.source(self.server_id, &self.options.selection);
+        let (before, after) = (&self.options.selection, &wanted.options.selection);
+        let (had, has) = (source.tables(before).await, source.tables(after).await);
+        let names = |tables: Result<Vec<tidegate_model::Table>>| -> Result<Vec<TableName>> {
+            let tables = tables.map_err(|e| e.context(Side::Source))?;
+            Ok(tables.into_iter().map(|table| table.name).collect())
+        };
+        let (had, has) = (names(had)?, names(has)?);
+        for name in had.iter().filter(|name| has.contains(name)) {
+            let of = |selection: &Selection| selection.map(&name.database, &name.table);
+            if of(before) != of(after) {
+                let what = format!(
+                    "{name} is called {} in the target, and would be called {}",
+                    of(before),
+                    of(after)
+                );
+                return Err(Error::new(Code::BadPattern, what).with_remedy(
+                    "what is copied keeps its name: leave it out, or make another instance for it",
+                ));
+            }
+        }
+        let all: Vec<&TableName> = has.iter().collect();
+        objects::collisions(after, &all)?;
+        if self.source.identity().await? == self.target.identity().await?
+            && let Some(why) = objects::stays_within(after, &all)
+        {
+            return Err(self.same_server(&why));
+        }
+        let without = |all: &[TableName], others: &[TableName]| -> Vec<String> {
+            all.iter().filter(|name| !others.contains(name)).map(ToString::to_string).collect()
+        };
+        Ok(ObjectsChange { added: without(&has, &had), removed: without(&had, &has) })
+    }
+
+    /// Whether one position of the source has everything that another has.
+    pub(crate) fn covers(&self, position: &Position, other: &Position) -> Result<bool> {
+        self.source.source(self.server_id, &self.options.selection).cursor(position)?.covers(other)
+    }
+
+    /// Whether the target has the link with this plan's selection.
+    pub(crate) async fn is_selected(&self) -> Result<bool> {
+        let target = self.target.target(&self.options.instance, &self.options.selection);
+        let state = target.state().await.map_err(|e| e.context(Side::Target))?;
+        Ok(state.is_some_and(|state| state.selection == self.options.selection.fingerprint()))
+    }
+
+    /// Gives the link, which rests at `at`, the selection of `wanted`, and what `joined` has copied.
+    pub(crate) async fn reselect(&self, wanted: &Self, at: &Checkpoint, joined: Option<&Self>) -> Result<()> {
+        let target = self.target.target(&self.options.instance, &self.options.selection);
+        let joined = joined.map(|joined| &joined.options.instance);
+        let change = Reselection { selection: &wanted.options.selection, at, joined };
+        target.reselect(change).await.map_err(|e| e.context(Side::Target))
     }
 
     /// What is found at the two servers, and held against each other.

@@ -2,7 +2,7 @@
 
 use super::auth::Caller;
 use super::commands::refused;
-use super::extract::{Body, Place};
+use super::extract::{Asked, Body, Place};
 use super::instances::shown;
 use super::{Failure, Service};
 use crate::lifecycle::{Decision, State as LifeState};
@@ -12,11 +12,14 @@ use crate::{folder, secrets};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use tidegate_api::{
-    CreateInstance, EndpointSpec, Instance, Kind, NewEndpoints, NewName, NewPasswords, Status,
+    CreateInstance, EndpointSpec, Instance, Kind, NewEndpoints, NewName, NewPasswords, Objects,
+    ObjectsChange, Status, WantedObjects,
 };
 use tidegate_model::{Code, Error, InstanceName, Result};
+use utoipa::IntoParams;
 
 /// A new instance. It does nothing before it is started.
 #[utoipa::path(
@@ -199,6 +202,64 @@ pub(super) async fn endpoints(
     Ok(Json(shown(&service, changed.await?)))
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DryRun {
+    /// Say what it would mean, and change nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Other objects for an instance that runs. What is added is copied while the rest goes on; what is removed is not
+/// followed any more, and stays in the target. The objects that it has take back what is wanted and not done yet.
+#[utoipa::path(
+    put,
+    path = "/api/v1/instances/{id}/objects",
+    params(("id" = String, Path, description = "Its id or its name", example = "shop"), DryRun),
+    request_body = Objects,
+    responses((status = 200, description = "What it means", body = ObjectsChange), Failure),
+)]
+pub(super) async fn objects(
+    State(service): State<Service>,
+    caller: Caller,
+    Place(id): Place<String>,
+    Asked(DryRun { dry_run }): Asked<DryRun>,
+    Body(objects): Body<Objects>,
+) -> Result<Json<ObjectsChange>, Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let found = service.store.ask(move |store| store.find(&id)).await?;
+    let goal = service.supervisor.plan_with(&found, &objects)?;
+    if found.state.status != Status::Synchronizing {
+        return Err(refused(&found, "its objects change while it runs; before it is started, configure it"));
+    }
+    let takes_back = objects == found.spec.objects;
+    let wanted = match (&found.wanted, takes_back) {
+        (None, true) => return Ok(Json(ObjectsChange::default())),
+        (Some(wanted), true) => WantedObjects { cancelled: true, why: None, ..wanted.clone() },
+        (Some(wanted), false) if wanted.objects == objects && wanted.why.is_none() => wanted.clone(),
+        (Some(wanted), false) if wanted.objects != objects => {
+            let why = "other objects are wanted already; give it the objects that it has to take them back";
+            return Err(refused(&found, why));
+        }
+        (_, false) => WantedObjects { objects, cancelled: false, why: None },
+    };
+    let change = match takes_back {
+        true => ObjectsChange::default(),
+        false => service.supervisor.plan(&found)?.change_to(&goal).await?,
+    };
+    if !dry_run {
+        let (supervisor, object) = (service.supervisor.clone(), found.id.clone());
+        audited(&service, by, "objects", object, move |store, by| {
+            let wanted = store.want(&found, Some(&wanted), by);
+            supervisor.wake(&found.id);
+            wanted
+        })
+        .await?;
+    }
+    Ok(Json(change))
+}
+
 /// What was read from one server's log is never applied as another's.
 async fn same_servers(service: &Service, new: &NewInstance) -> Result<()> {
     let plan = service.supervisor.plan(&draft(new))?;
@@ -285,6 +346,7 @@ fn draft(new: &NewInstance) -> Found {
         precheck: None,
         skips: BTreeMap::new(),
         kept_until: None,
+        wanted: None,
         created_at: String::new(),
         changed_at: String::new(),
     }

@@ -162,6 +162,8 @@ pub(super) fn shown(service: &Service, found: Found) -> Instance {
         created_at: found.created_at,
         changed_at: found.changed_at,
         why: found.why.or_else(|| service.supervisor.trouble(&id)),
+        wanted: found.wanted,
+        adding: service.supervisor.adding(&id).map(|progress| told(&progress, None)),
         source_keeps_until: kept_until
             .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
             .map(|at| at.to_string()),

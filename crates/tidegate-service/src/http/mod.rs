@@ -79,6 +79,7 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(configure::passwords))
         .routes(routes!(instances::history))
         .routes(routes!(configure::endpoints))
+        .routes(routes!(configure::objects))
         .routes(routes!(precheck::recheck))
         .routes(routes!(precheck::skip, precheck::unskip))
         .routes(routes!(commands::preview_reset))

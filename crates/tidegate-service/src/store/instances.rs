@@ -4,7 +4,7 @@ use super::{Happened, Store, failed, now};
 use crate::lifecycle::{Decision, Event, State, next};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::collections::BTreeMap;
-use tidegate_api::{Command, CreateInstance, Kind, PrecheckItem, Problem, Status, Transition};
+use tidegate_api::{Command, CreateInstance, Kind, PrecheckItem, Problem, Status, Transition, WantedObjects};
 use tidegate_model::{Code, Error, Result};
 
 /// An instance to be.
@@ -30,6 +30,8 @@ pub struct Found {
     pub precheck: Option<Vec<PrecheckItem>>,
     /// Items that prechecks pass over, each with its reason.
     pub skips: BTreeMap<String, String>,
+    /// Objects that it is to have and does not have yet.
+    pub wanted: Option<WantedObjects>,
     /// Up to when the source keeps what was not read when the last run ended: seconds since 1970.
     pub kept_until: Option<i64>,
     pub created_at: String,
@@ -45,6 +47,7 @@ impl Found {
             && one.target == two.target
             && one.objects == two.objects
             && one.tuning == two.tuning
+            && self.wanted == other.wanted
             && of(self) == of(other)
     }
 }
@@ -57,7 +60,7 @@ pub struct Moved {
 }
 
 const COLUMNS: &str = "id, name, spec, status, initialized, start_after, generation, source_password, \
-     target_password, why, precheck, skips, kept_until, created_at, changed_at";
+     target_password, why, precheck, skips, kept_until, wanted, created_at, changed_at";
 
 impl Store {
     /// Stores a configured instance; `by` is who made it.
@@ -335,15 +338,15 @@ fn move_on(
 }
 
 /// A line of the history.
-struct Step<'a> {
-    id: &'a str,
-    generation: u64,
-    by: &'a str,
-    event: &'a str,
-    why: Option<&'a str>,
+pub(super) struct Step<'a> {
+    pub(super) id: &'a str,
+    pub(super) generation: u64,
+    pub(super) by: &'a str,
+    pub(super) event: &'a str,
+    pub(super) why: Option<&'a str>,
 }
 
-fn record(within: &Transaction<'_>, step: &Step<'_>, from: Status, to: Status) -> Result<()> {
+pub(super) fn record(within: &Transaction<'_>, step: &Step<'_>, from: Status, to: Status) -> Result<()> {
     let line =
         params![step.id, step.generation, now(), step.by, step.event, from.name(), to.name(), step.why];
     within
@@ -352,7 +355,7 @@ fn record(within: &Transaction<'_>, step: &Step<'_>, from: Status, to: Status) -
         .map_err(failed)
 }
 
-fn find(within: &Transaction<'_>, id_or_name: &str) -> Result<Found> {
+pub(super) fn find(within: &Transaction<'_>, id_or_name: &str) -> Result<Found> {
     let question = format!(
         "SELECT {COLUMNS} FROM instance WHERE id = ?1 OR (name = ?1 AND status <> 'Released') ORDER BY id = ?1 DESC LIMIT 1"
     );
@@ -379,6 +382,7 @@ fn read(row: &Row<'_>) -> Result<Found> {
         why: json("why")?.map(|text| from_json(&text)).transpose()?,
         precheck: json("precheck")?.map(|text| from_json(&text)).transpose()?,
         skips: from_json(&row.get::<_, String>("skips").map_err(failed)?)?,
+        wanted: json("wanted")?.map(|text| from_json(&text)).transpose()?,
         kept_until: row.get("kept_until").map_err(failed)?,
         created_at: row.get("created_at").map_err(failed)?,
         changed_at: row.get("changed_at").map_err(failed)?,
@@ -401,7 +405,7 @@ fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-fn to_json(value: &impl serde::Serialize) -> Result<String> {
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::new(Code::Internal, error.to_string()))
 }
 

@@ -5,6 +5,7 @@ mod answers;
 mod audit;
 mod instances;
 mod service;
+mod wanted;
 
 pub use accounts::{Account, Credentials, Role};
 pub use answers::{Answered, Claimed};
@@ -19,12 +20,13 @@ use tidegate_model::{Code, Error, Result};
 use tokio::sync::broadcast;
 
 /// One entry a version; the file's `user_version` says how many it has had.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("service.sql"),
     include_str!("skips.sql"),
     include_str!("kept_until.sql"),
     include_str!("answers.sql"),
+    include_str!("wanted.sql"),
 ];
 
 /// The store. Calls are short and block; see [`Store::ask`].

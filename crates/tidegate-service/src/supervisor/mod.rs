@@ -1,6 +1,7 @@
 //! Who does what the statuses say: one owner task for each instance that is not at rest. The store is the truth; an owner
 //! only brings about what stands there, so a restart of the service goes on where it was.
 
+mod adding;
 mod owner;
 pub(crate) mod watch;
 
@@ -51,6 +52,8 @@ struct Owner {
     news: bool,
     progress: Option<Arc<Progress>>,
     watched: Option<Watched>,
+    /// Of the link that adds objects.
+    adding: Option<Arc<Progress>>,
     /// What keeps it from collecting.
     trouble: Option<Problem>,
 }
@@ -90,7 +93,14 @@ impl Supervisor {
         let woken = Arc::new(Notify::new());
         owners.insert(
             id.to_owned(),
-            Owner { woken: woken.clone(), news: true, progress: None, watched: None, trouble: None },
+            Owner {
+                woken: woken.clone(),
+                news: true,
+                progress: None,
+                watched: None,
+                adding: None,
+                trouble: None,
+            },
         );
         self.tasks.spawn(owner::own(self.clone(), id.to_owned(), woken));
     }
@@ -100,6 +110,17 @@ impl Supervisor {
         let owners = self.owners.lock().expect("no holder panics");
         let owner = owners.get(id)?;
         Some((owner.progress.clone()?, owner.watched.clone()))
+    }
+
+    /// What the copy of added objects tells of itself.
+    pub(crate) fn adding(&self, id: &str) -> Option<Arc<Progress>> {
+        self.owners.lock().expect("no holder panics").get(id)?.adding.clone()
+    }
+
+    fn show_adding(&self, id: &str, adding: Option<Arc<Progress>>) {
+        if let Some(owner) = self.owners.lock().expect("no holder panics").get_mut(id) {
+            owner.adding = adding;
+        }
     }
 
     /// Everything that runs.
@@ -191,6 +212,11 @@ impl Supervisor {
 
     /// Everything decided that a run needs.
     pub(crate) fn plan(&self, found: &Found) -> Result<SyncPlan> {
+        self.plan_with(found, &found.spec.objects)
+    }
+
+    /// The same with other objects.
+    pub(crate) fn plan_with(&self, found: &Found, objects: &tidegate_api::Objects) -> Result<SyncPlan> {
         let end = |side: &str, url: &str, sealed: &Option<Vec<u8>>| -> Result<EndpointUrl> {
             let whose = password_place(&found.id, side);
             let password = sealed.as_ref().map(|sealed| self.vault.unseal(&whose, sealed)).transpose()?;
@@ -206,9 +232,9 @@ impl Supervisor {
             source: end("source", &spec.source.url, &found.source_password)?,
             target: end("target", &spec.target.url, &found.target_password)?,
             objects: Objects {
-                include: spec.objects.include.clone(),
-                exclude: spec.objects.exclude.clone(),
-                rename: spec.objects.rename.clone(),
+                include: objects.include.clone(),
+                exclude: objects.exclude.clone(),
+                rename: objects.rename.clone(),
             },
             name: Some(found.id.clone()),
             data_dir: Some(self.folder.join(&found.id)),

@@ -1,5 +1,6 @@
 //! The owner of one instance: looks what its status asks for, and does it, until it asks for nothing.
 
+use super::adding::{Adding, Plan};
 use super::watch::kept_until;
 use super::{Duty, Supervisor};
 use crate::crash;
@@ -13,7 +14,7 @@ use tidegate_api::{PrecheckResult, Status};
 use tidegate_engine::link::Outcome;
 use tidegate_engine::progress::{Progress, Step};
 use tidegate_model::{Code, Error, Result, Retry};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -57,11 +58,27 @@ impl Drop for Entry {
     }
 }
 
-struct Owner {
-    supervisor: Arc<Supervisor>,
-    id: String,
+pub(super) struct Owner {
+    pub(super) supervisor: Arc<Supervisor>,
+    pub(super) id: String,
     woken: Arc<Notify>,
     trouble: Option<Trouble>,
+}
+
+/// A link that runs.
+struct Run {
+    running: AbortOnDropHandle<Result<Outcome>>,
+    progress: Arc<Progress>,
+    stop: tokio_util::sync::CancellationToken,
+    starting: Option<tokio::sync::OwnedSemaphorePermit>,
+}
+
+/// Never, if nothing is being added.
+async fn ready(adding: &mut Option<Adding>, main: &Progress) -> Result<()> {
+    match adding {
+        Some(adding) => adding.ready(main).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// It has been retrying, and no run since has come far.
@@ -130,38 +147,79 @@ impl Owner {
             () = self.woken.notified() => return Ok(()),
             () = self.supervisor.stop.cancelled() => return Ok(()),
         };
+        let mut adding = match self.plan_objects(found, duty).await? {
+            Plan::Settled => return Ok(()),
+            Plan::AtOnce => return self.join_up(found, None).await,
+            Plan::Beside(adding) => Some(*adding),
+            Plan::Nothing => None,
+        };
         let progress = Arc::new(Progress::new());
         let stop = self.supervisor.stop.child_token();
         self.supervisor.show_progress(&self.id, Some(progress.clone()));
+        self.supervisor.show_adding(&self.id, adding.as_ref().map(Adding::progress));
         crash::point("link-begins");
         let running = AbortOnDropHandle::new(tokio::spawn(plan.run(progress.clone(), stop.clone())));
         let begun = Instant::now();
-        let ended = self.follow(running, progress.step(), stop, starting, found).await;
+        let run = Run { running, progress: progress.clone(), stop, starting };
+        let (ended, joins) = self.follow(run, found, &mut adding).await;
         self.supervisor.show_progress(&self.id, None);
-        if let Some(until) = kept_until(&progress) {
-            let id = self.id.clone();
-            self.supervisor.store.ask(move |store| store.put_kept_until(&id, Some(until))).await?;
-        }
-        if begun.elapsed() > LONGEST_WAIT || has_moved(&progress) {
-            self.trouble = None;
-        }
+        self.supervisor.show_adding(&self.id, None);
+        self.keep_in_mind(&progress, begun).await?;
         crash::point("link-ended");
         if self.supervisor.stop.is_cancelled() || Duty::of(self.find().await?.state.status) != duty {
             self.trouble = None;
             return Ok(());
         }
         match ended {
+            Ok(Outcome::Stopped) if joins => self.join_up(found, adding.as_ref()).await,
             Ok(Outcome::CaughtUp) => self.supervisor.learn(&self.id, Fact::Finished, None).await.map(|_| ()),
             Ok(Outcome::Stopped) => Ok(()),
             Err(error) if duty == Duty::Collect && error.retry() != Retry::Never => {
                 self.wait_to_collect(&error).await;
                 Ok(())
             }
-            Err(error) if error.retry() == Retry::Auto => self.wait(found, error).await,
-            Err(error) => {
-                tracing::info!(instance = self.id, %error, "it has failed");
-                self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ())
+            Err(error) => self.failed(found, error).await,
+        }
+    }
+
+    /// What a run leaves for later: how long the source keeps what was not read, and whether it came anywhere.
+    async fn keep_in_mind(&mut self, progress: &Progress, begun: Instant) -> Result<()> {
+        if begun.elapsed() > LONGEST_WAIT || has_moved(progress) {
+            self.trouble = None;
+        }
+        let Some(until) = kept_until(progress) else { return Ok(()) };
+        let id = self.id.clone();
+        self.supervisor.store.ask(move |store| store.put_kept_until(&id, Some(until))).await
+    }
+
+    async fn failed(&mut self, found: &Found, error: Error) -> Result<()> {
+        if error.retry() == Retry::Auto {
+            return self.wait(found, error).await;
+        }
+        tracing::info!(instance = self.id, %error, "it has failed");
+        self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ())
+    }
+
+    /// Lets both links come to rest and be one, unless something else is asked for meanwhile.
+    async fn join_up(&mut self, found: &Found, adding: Option<&Adding>) -> Result<()> {
+        let joined = {
+            let joining = self.join(found, adding);
+            tokio::pin!(joining);
+            loop {
+                tokio::select! {
+                    joined = &mut joining => break joined,
+                    () = self.woken.notified() => {
+                        if !self.goes_on(found).await {
+                            return Ok(());
+                        }
+                    }
+                    () = self.supervisor.stop.cancelled() => return Ok(()),
+                }
             }
+        };
+        match joined {
+            Ok(()) => Ok(()),
+            Err(error) => self.failed(found, error).await,
         }
     }
 
@@ -175,18 +233,18 @@ impl Owner {
         self.rest(wait).await;
     }
 
-    /// Tells what the link reaches, and stops it when its status says so.
+    /// Tells what the link reaches, and stops it when its status says so. Answers how it ended, and whether it was stopped
+    /// so that added objects can join it.
     async fn follow(
         &mut self,
-        mut running: AbortOnDropHandle<Result<Outcome>>,
-        mut steps: watch::Receiver<Step>,
-        stop: tokio_util::sync::CancellationToken,
-        mut starting: Option<tokio::sync::OwnedSemaphorePermit>,
+        mut run: Run,
         found: &Found,
-    ) -> Result<Outcome> {
+        adding: &mut Option<Adding>,
+    ) -> (Result<Outcome>, bool) {
         let panicked = || Error::new(Code::Internal, "the link's task panicked");
-        let mut deadline = None;
-        let begun = Instant::now();
+        let mut steps = run.progress.step();
+        let (mut deadline, mut joins) = (None, false);
+        let (begun, mut begun_with) = (Instant::now(), found.clone());
         loop {
             let late = async {
                 match deadline {
@@ -195,10 +253,10 @@ impl Owner {
                 }
             };
             tokio::select! {
-                ended = &mut running => return ended.unwrap_or_else(|_| Err(panicked())),
+                ended = &mut run.running => return (ended.unwrap_or_else(|_| Err(panicked())), joins),
                 () = self.woken.notified() => {
-                    if deadline.is_none() && !self.goes_on(found).await {
-                        stop.cancel();
+                    if deadline.is_none() && !self.goes_on(&begun_with).await {
+                        run.stop.cancel();
                         crash::point("stop-asked");
                         deadline = Some(Instant::now() + STOP_WITHIN);
                     }
@@ -206,24 +264,40 @@ impl Owner {
                 () = self.supervisor.stop.cancelled(), if deadline.is_none() => {
                     deadline = Some(Instant::now() + STOP_WITHIN);
                 }
-                () = tokio::time::sleep_until(begun + STARTING_HELD), if starting.is_some() => {
-                    drop(starting.take());
+                () = tokio::time::sleep_until(begun + STARTING_HELD), if run.starting.is_some() => {
+                    drop(run.starting.take());
                 }
                 Ok(()) = steps.changed() => {
                     let step = *steps.borrow_and_update();
                     if step > Step::Preparing {
-                        drop(starting.take());
+                        drop(run.starting.take());
                     }
                     while let Err(error) = self.reached(step).await {
                         tracing::error!(instance = self.id, %error, "what it reached is not written down");
                         tokio::time::sleep(STORE_AGAIN).await;
                     }
                 }
+                ready = ready(adding, &run.progress), if deadline.is_none() => match ready {
+                    Ok(()) => {
+                        run.stop.cancel();
+                        joins = true;
+                        deadline = Some(Instant::now() + STOP_WITHIN);
+                    }
+                    Err(error) => {
+                        *adding = None;
+                        match self.no_objects(&begun_with, error).await {
+                            // What is wanted from now on is another wish, even if it is the same.
+                            Ok(Some(given_up)) => begun_with.wanted = Some(given_up),
+                            Ok(None) => run.stop.cancel(),
+                            Err(error) => tracing::error!(instance = self.id, %error, "it is not written down"),
+                        }
+                    }
+                },
                 () = late => {
-                    running.abort();
-                    let _ = (&mut running).await;
+                    run.running.abort();
+                    let _ = (&mut run.running).await;
                     tracing::info!(instance = self.id, "its connections were cut: it did not stop in time");
-                    return Ok(Outcome::Stopped);
+                    return (Ok(Outcome::Stopped), joins);
                 }
             }
         }
@@ -316,6 +390,9 @@ impl Owner {
 
     /// Drops what the link made in the target, then its change log: in this order, so that it can be repeated.
     async fn reset(&mut self, found: &Found) -> Result<()> {
+        if found.wanted.is_some() && !self.take_objects_back(found).await? {
+            return Ok(());
+        }
         let dropped = match self.supervisor.plan(found) {
             Ok(plan) => tokio::select! {
                 dropped = plan.reset() => dropped,

@@ -26,6 +26,9 @@ pub(crate) enum InstanceCommand {
     Passwords(PasswordsArgs),
     /// Give it other addresses or accounts of the same two servers, while it is paused or has failed.
     Endpoints(EndpointsArgs),
+    /// Other objects for an instance that runs: what is added is copied while the rest goes on. Give all that it is to
+    /// have; what it has takes back what is not done yet.
+    Objects(ObjectsArgs),
     /// List instances.
     List(ListArgs),
     /// Show one instance: its status, what it does, what it allows, its precheck.
@@ -162,6 +165,17 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct ObjectsArgs {
+    #[command(flatten)]
+    pub(super) one: OneArgs,
+    #[command(flatten)]
+    pub(super) objects: ObjectArgs,
+    /// Say what would be added and removed, and change nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct EventsArgs {
     /// The instance's name or id; all if it is left out.
     pub(super) name: Option<String>,
@@ -257,6 +271,7 @@ impl InstanceCommand {
             Self::Import(args) => &args.remote,
             Self::Events(args) => &args.remote,
             Self::Endpoints(args) => &args.one.remote,
+            Self::Objects(args) => &args.one.remote,
             Self::Recheck(item) => &item.one.remote,
             Self::Skip(skip) => &skip.item.one.remote,
             Self::Show(one) | Self::History(one) | Self::Export(one) | Self::Cleanup { one, .. } => {
@@ -272,6 +287,12 @@ impl InstanceCommand {
 
     pub(crate) fn json(&self) -> bool {
         self.remote().json
+    }
+}
+
+impl ObjectArgs {
+    pub(super) fn given(&self) -> Objects {
+        Objects { include: self.include.clone(), exclude: self.exclude.clone(), rename: self.rename.clone() }
     }
 }
 
@@ -292,11 +313,7 @@ impl CreateArgs {
             },
             source: end(source),
             target: end(target),
-            objects: Objects {
-                include: self.objects.include.clone(),
-                exclude: self.objects.exclude.clone(),
-                rename: self.objects.rename.clone(),
-            },
+            objects: self.objects.given(),
             full_only: self.full_only,
             tuning: Tuning {
                 lanes: self.lanes,

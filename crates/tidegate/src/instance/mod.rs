@@ -65,6 +65,11 @@ pub(crate) async fn run(command: InstanceCommand) -> Result<ExitCode> {
             let cleanup = call(move || client.cleanup(&one.name, apply)).await?;
             figures::say(json, &cleanup, &table::cleanup(&cleanup));
         }
+        InstanceCommand::Objects(args) => {
+            let (name, objects) = (args.one.name, args.objects.given());
+            let change = call(move || client.objects(&name, &objects, args.dry_run)).await?;
+            figures::say(json, &change, &table::change(&change, args.dry_run));
+        }
         InstanceCommand::Events(args) => return events(client, args).await,
         InstanceCommand::Wait(args) => return wait::wait(client, args, json).await,
         other => return change(client, other, json).await,

@@ -1,7 +1,9 @@
 //! Tables for people.
 
 use crate::figures::{count, grouped, lag, one_line};
-use tidegate_api::{Activity, Cleanup, Instance, InstanceList, PrecheckItem, ResetPreview, Transition};
+use tidegate_api::{
+    Activity, Cleanup, Instance, InstanceList, ObjectsChange, PrecheckItem, ResetPreview, Transition,
+};
 
 /// Lines of columns, each as wide as its widest cell.
 fn columns(rows: &[Vec<String>]) -> String {
@@ -65,6 +67,21 @@ fn lag_of(seconds: f64) -> String {
     lag(seconds * 1000.0)
 }
 
+pub(super) fn change(change: &ObjectsChange, dry_run: bool) -> String {
+    let would = if dry_run { "would be" } else { "is to be" };
+    let mut out = String::new();
+    for name in &change.added {
+        out.push_str(&format!("{name} {would} added\n"));
+    }
+    for name in &change.removed {
+        out.push_str(&format!("{name} {would} followed no more, and stays in the target\n"));
+    }
+    if out.is_empty() {
+        out.push_str("no table comes or goes\n");
+    }
+    out
+}
+
 /// A transition as it was told.
 pub(super) fn happened(data: &str) -> String {
     let line: serde_json::Value = serde_json::from_str(data).unwrap_or_default();
@@ -116,6 +133,19 @@ pub(super) fn one(shown: &Instance) -> String {
         rows.push(row(&["activity", &format!("{activity}, {behind} behind{lag}")]));
         rows.push(row(&["change log", &format!("{} MiB", grouped(progress.log_bytes >> 20))]));
         rows.push(row(&["position", &progress.position]));
+    }
+    if let Some(wanted) = &shown.wanted {
+        let what = match (&wanted.why, wanted.cancelled) {
+            (Some(why), _) => format!("cannot be had: {} [{}]; fix: {}", why.detail, why.code, why.remedy),
+            (None, true) => "are being taken back".to_owned(),
+            (None, false) => match &shown.adding {
+                Some(adding) => {
+                    format!("{}, {}", adding.step.replace('_', " "), count(adding.rows_copied, "row"))
+                }
+                None => "are about to be copied".to_owned(),
+            },
+        };
+        rows.push(row(&["other objects", &what]));
     }
     if let Some(until) = &shown.source_keeps_until {
         rows.push(row(&["source log", &format!("what is not read yet is kept until {until}")]));

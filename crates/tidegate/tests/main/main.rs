@@ -8,6 +8,7 @@ mod keeping;
 mod left_over;
 mod link;
 mod meanwhile;
+mod objects;
 mod operating;
 mod planted;
 mod program;

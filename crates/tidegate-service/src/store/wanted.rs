@@ -1,0 +1,52 @@
+//! Other objects for an instance that runs.
+
+use super::instances::{Step, find, record, to_json};
+use super::{Found, Store, failed, now};
+use rusqlite::{Transaction, params};
+use tidegate_api::{CreateInstance, Status, WantedObjects};
+use tidegate_model::{Code, Error, Result};
+
+impl Store {
+    /// Wants other objects, or none any more. `before` is what was looked at when that was decided.
+    pub fn want(&self, before: &Found, wanted: Option<&WantedObjects>, by: &str) -> Result<Found> {
+        self.within(|within| {
+            let found = find(within, &before.id)?;
+            if found.generation != before.generation || found.wanted != before.wanted {
+                return Err(Error::new(Code::GenerationChanged, "it was changed at this moment"));
+            }
+            let text = wanted.map(to_json).transpose()?;
+            let change = "UPDATE instance SET wanted = ?2 WHERE id = ?1";
+            within.execute(change, params![found.id, text]).map_err(failed)?;
+            let event = match wanted {
+                Some(wanted) if wanted.cancelled => "objects taken back",
+                Some(wanted) if wanted.why.is_some() => "objects cannot change",
+                Some(_) => "objects wanted",
+                None => "objects as before",
+            };
+            let why = wanted.and_then(|wanted| wanted.why.as_ref()).map(|why| why.detail.as_str());
+            happened(within, &found, by, event, why)?;
+            find(within, &found.id)
+        })
+    }
+
+    /// The objects that were wanted are the instance's own now.
+    pub fn has_objects(&self, before: &Found, by: &str) -> Result<()> {
+        self.within(|within| {
+            let found = find(within, &before.id)?;
+            let Some(wanted) = found.wanted.clone() else { return Ok(()) };
+            let spec = CreateInstance { objects: wanted.objects, ..found.spec.clone() };
+            let change = "UPDATE instance SET spec = ?2, wanted = NULL WHERE id = ?1";
+            within.execute(change, params![found.id, to_json(&spec)?]).map_err(failed)?;
+            happened(within, &found, by, "objects changed", None)
+        })
+    }
+}
+
+/// A line of the history that leads nowhere else.
+fn happened(within: &Transaction<'_>, found: &Found, by: &str, event: &str, why: Option<&str>) -> Result<()> {
+    let generation = found.generation + 1;
+    let change = "UPDATE instance SET generation = ?2, changed_at = ?3 WHERE id = ?1";
+    within.execute(change, params![found.id, generation, now()]).map_err(failed)?;
+    let status: Status = found.state.status;
+    record(within, &Step { id: &found.id, generation, by, event, why }, status, status)
+}

@@ -1,0 +1,2 @@
+-- Objects that an instance is to have and does not have yet, as JSON.
+ALTER TABLE instance ADD COLUMN wanted TEXT;
