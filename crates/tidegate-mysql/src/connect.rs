@@ -162,6 +162,13 @@ impl Endpoint {
             mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => {
                 (Code::Tls, error.to_string())
             }
+            mysql_async::Error::Server(server) if matches!(server.code, 3118 | 4151) => {
+                let remedy = format!(
+                    "ALTER USER {}@'%' ACCOUNT UNLOCK (or with the host that the account has)",
+                    quote_text(&self.user)
+                );
+                return understand(error).context(self).with_remedy(remedy);
+            }
             _ => return understand(error).context(self),
         };
         Error::new(code, format!("{self}: {}", first_line(&text)))

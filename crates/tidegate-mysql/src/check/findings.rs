@@ -3,12 +3,12 @@
 use super::source::source_findings;
 use super::target::target_findings;
 use super::variable;
-use crate::cascade;
-use crate::connect::{Endpoint, Server, question_setup, quote_text};
+use crate::connect::{Endpoint, Server, question_setup, quote, quote_text};
 use crate::source::selected_tables;
+use crate::{cascade, definitions};
 use mysql_async::Conn;
 use std::time::Duration;
-use tidegate_model::{Code, Error, Finding, FindingSide, Result, Selection};
+use tidegate_model::{Code, Error, Finding, FindingSide, Result, Selection, TableName};
 
 /// A log that is kept shorter than this may be gone before a long stop ends.
 const RETENTION_SECONDS: u64 = 24 * 3600;
@@ -52,6 +52,10 @@ pub async fn look(source: &Endpoint, target: &Endpoint, selection: &Selection) -
     findings.extend(target_findings);
     if let (Some(mut source_side), Some(mut target_side)) = (source_conn, target_conn) {
         findings.extend(compare(&mut source_side, &mut target_side).await);
+        let way = in_the_way(&mut source_side, &mut target_side, selection).await;
+        let mut list = List::new(FindingSide::Target);
+        list.need("TARGET_OBJECTS", "Nothing in the target stands in the way", way);
+        findings.extend(list.findings);
     }
     findings
 }
@@ -158,10 +162,20 @@ async fn objects(conn: &mut Conn, server: Server, selection: &Selection, list: &
         Err(error) => return list.need("OBJECTS", title, Err(error)),
     };
     list.need("OBJECTS", title, Ok(()));
-    let keyless: Vec<String> =
-        tables.iter().filter(|table| table.key().is_none()).map(|table| table.name.to_string()).collect();
-    let advice = "give them a primary key; each change of them searches the whole table";
-    list.note("KEYS", "Every table has a key", some(&keyless, "without a key", advice));
+    let keyless: Vec<&TableName> =
+        tables.iter().filter(|table| table.key().is_none()).map(|table| &table.name).collect();
+    let names: Vec<String> = keyless.iter().map(ToString::to_string).collect();
+    let key = |name: &&TableName| {
+        format!(
+            "ALTER TABLE {}.{} ADD COLUMN row_id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY",
+            quote(&name.database),
+            quote(&name.table)
+        )
+    };
+    let statements: Vec<String> = keyless.iter().take(NAMES_MAX).map(key).collect();
+    let advice = format!("{} on the source, or make columns of theirs the key", statements.join("; "));
+    let what = "without a key: each change of them searches the whole table";
+    list.note("KEYS", "Every table has a key", some(&names, what, &advice));
     let groups = cascade::groups_of(conn, server, &tables).await;
     let tied = groups.map(|groups| groups.keys().map(ToString::to_string).collect::<Vec<_>>());
     let advice =
@@ -200,6 +214,12 @@ async fn packet(conn: &mut Conn) -> Result<()> {
             Err(Error::new(Code::BadSetting, what).with_remedy(remedy))
         }
     }
+}
+
+/// Tables with rows, or other definitions, under the names that the copy needs.
+async fn in_the_way(source: &mut Side, target: &mut Side, selection: &Selection) -> Result<()> {
+    let wanted = definitions::read(&mut source.0, source.1, selection).await?;
+    definitions::vet(&mut target.0, target.1, &wanted, selection).await
 }
 
 /// What has to be, or should be, the same on both sides.

@@ -32,34 +32,36 @@ pub(crate) async fn make(
     own: &Own<'_>,
 ) -> Result<Vec<String>> {
     let fold = folds_names(conn).await?;
-    let plan = definitions.iter().map(|one| Item::new(one, selection, fold)).collect::<Result<Vec<_>>>()?;
+    let plan = plan(definitions, selection, fold)?;
     let mut written: Vec<String> = plan.iter().map(|item| item.name.database.clone()).collect();
     written.sort();
     written.dedup();
     check_databases(conn, server, &written).await?;
-    let account = current_account(conn).await?;
-    let existing = existing(conn, server, &plan, selection, fold).await?;
-    let databases: Vec<String> =
-        conn.query("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await.map_err(understand)?;
-    let accounts = Accounts::read(conn).await;
-    session::for_making(conn, server).await?;
-    let mut maker = Maker {
-        server,
-        selection,
-        fold,
-        account,
-        accounts,
-        databases: databases.iter().map(|name| folded(name, fold)).collect(),
-        collations: HashMap::new(),
-        existing,
-        notices: Vec::new(),
-        own,
-        conn,
-    };
+    let mut maker = Maker::new(conn, server, selection, own, &plan, fold).await?;
+    session::for_making(maker.conn, server).await?;
     let outcome = maker.run(&plan).await;
     let restored = session::restore(maker.conn).await;
     let notices = maker.notices;
     outcome.and(restored).map(|()| notices)
+}
+
+/// Whether something in the target stands in the way of a new link. Changes nothing.
+pub(crate) async fn vet(
+    conn: &mut Conn,
+    server: Server,
+    definitions: &[Definition],
+    selection: &Selection,
+) -> Result<()> {
+    let fold = folds_names(conn).await?;
+    let plan = plan(definitions, selection, fold)?;
+    let own = Own { copies: HashMap::new(), record: &|_| String::new() };
+    let mut maker = Maker::new(conn, server, selection, &own, &plan, fold).await?;
+    let there = maker.there();
+    maker.vet(&plan, &there).await
+}
+
+fn plan<'a>(definitions: &'a [Definition], selection: &Selection, fold: bool) -> Result<Vec<Item<'a>>> {
+    definitions.iter().map(|one| Item::new(one, selection, fold)).collect()
 }
 
 /// A definition on its way.
@@ -138,11 +140,43 @@ pub(super) struct Maker<'a> {
     own: &'a Own<'a>,
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    async fn new(
+        conn: &'a mut Conn,
+        server: Server,
+        selection: &'a Selection,
+        own: &'a Own<'a>,
+        plan: &[Item<'_>],
+        fold: bool,
+    ) -> Result<Self> {
+        let account = current_account(conn).await?;
+        let existing = existing(conn, server, plan, selection, fold).await?;
+        let databases: Vec<String> =
+            conn.query("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await.map_err(understand)?;
+        let accounts = Accounts::read(conn).await;
+        Ok(Self {
+            server,
+            selection,
+            fold,
+            account,
+            accounts,
+            databases: databases.iter().map(|name| folded(name, fold)).collect(),
+            collations: HashMap::new(),
+            existing,
+            notices: Vec::new(),
+            own,
+            conn,
+        })
+    }
+
+    /// Where in `existing` something is.
+    fn there(&self) -> HashMap<Key, usize> {
+        let existing = self.existing.iter().enumerate();
+        existing.map(|(at, found)| (Key::new(found, &found.name, self.fold), at)).collect()
+    }
+
     async fn run(&mut self, plan: &[Item<'_>]) -> Result<()> {
-        let there: HashMap<Key, usize> = (self.existing.iter().enumerate())
-            .map(|(at, found)| (Key::new(found, &found.name, self.fold), at))
-            .collect();
+        let there = self.there();
         self.vet(plan, &there).await?;
         let mut ordered: Vec<&Item<'_>> = plan.iter().collect();
         ordered.sort_by_key(|item| item.stage());

@@ -21,6 +21,6 @@ mod text;
 
 pub(crate) use compare::list_differences;
 pub(crate) use guard::guarded;
-pub(crate) use make::{Own, make};
+pub(crate) use make::{Own, make, vet};
 pub(crate) use read::read;
 pub(crate) use text::words;

@@ -173,8 +173,10 @@ fn names_and_passwords(service: &Service, pair: &Pair) {
     service.does(&["duplicate", "life", "other"]);
     service.does(&["rename", "other", "double"]);
     service.ask(&["rename", "double", "life"]).fault("TG-7002");
+    // The same objects a second time: the target has the first one's rows.
     service.does(&["precheck", "double"]);
-    service.does(&["wait", "double", "--for", "precheckpassed"]);
+    let stopped = service.ask(&["wait", "double", "--for", "precheckpassed"]).fault("TG-7003");
+    stopped.says("stands in the way").says("life.t has rows");
     let url = |url: String| url.replace("root@", "repl@");
     let (source, target) = (url(pair.source().url()), url(pair.target().url()));
     let anew = ["configure", "double", "--source", &source, "--target", &target, "--include", "nothing.*"];
