@@ -3,7 +3,8 @@
 use crate::{
     AccountView, AlertSettings, Alerts, AuditEntry, Cleanup, CommandRequest, CommandResult, Commands,
     CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName, NewPasswords, Objects,
-    ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, Skip, Status, Transition,
+    ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, Skip, Status, Transition, TreeRequest,
+    TreeTable,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -131,6 +132,10 @@ impl Client {
     pub fn cleanup(&self, id: &str, apply: bool) -> Result<Cleanup, Refusal> {
         let path = format!("instances/{}/cleanup", escaped(id));
         if apply { self.ask(Method::POST, &path, Some(&CommandRequest::default())) } else { self.get(&path) }
+    }
+
+    pub fn tree(&self, request: &TreeRequest) -> Result<Vec<TreeTable>, Refusal> {
+        self.ask(Method::POST, "tree", Some(request))
     }
 
     pub fn alerts(&self) -> Result<Alerts, Refusal> {

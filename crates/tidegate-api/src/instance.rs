@@ -249,6 +249,41 @@ pub struct NewPasswords {
     pub target: Option<String>,
 }
 
+/// Whose objects are to be listed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TreeRequest {
+    pub endpoint: EndpointSpec,
+    /// Only this database, and with columns.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// Which of them are selected, and what they would be called in the target.
+    #[serde(default)]
+    pub objects: Objects,
+}
+
+/// A table to choose.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TreeTable {
+    pub database: String,
+    pub name: String,
+    pub rows_estimated: u64,
+    pub bytes_estimated: u64,
+    pub selected: bool,
+    /// `database.table` in the target, if it is selected.
+    pub target: Option<String>,
+    /// Where one database was asked for.
+    pub has_key: Option<bool>,
+    pub columns: Option<Vec<TreeColumn>>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TreeColumn {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub data_type: String,
+}
+
 /// What another choice of objects means.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ObjectsChange {

@@ -13,6 +13,7 @@ pub use instance::{
     AccountView, Activity, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult,
     Commands, CreateInstance, DroppedTable, EndpointSpec, Instance, InstanceList, Kind, LoggedIn, Login,
     NewEndpoints, NewName, NewPasswords, Objects, ObjectsChange, PrecheckItem, PrecheckResult, Problem,
-    Progress, PutAccount, ResetPreview, Skip, TableState, Transition, Tuning, WantedObjects,
+    Progress, PutAccount, ResetPreview, Skip, TableState, Transition, TreeColumn, TreeRequest, TreeTable,
+    Tuning, WantedObjects,
 };
 pub use status::{Command, Status};

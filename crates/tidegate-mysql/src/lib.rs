@@ -29,6 +29,7 @@ mod session;
 mod source;
 mod state;
 mod target;
+mod tree;
 mod writer;
 mod xa;
 
@@ -38,3 +39,4 @@ pub use connect::{Endpoint, Tls};
 pub use remains::Remain;
 pub use source::MysqlSource;
 pub use target::MysqlTarget;
+pub use tree::FoundTable;

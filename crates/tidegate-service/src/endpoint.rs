@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate_model::{
     Code, Comparable, Error, Finding, Gate, InstanceName, Result, Selection, Source, Target,
 };
-use tidegate_mysql::{MysqlComparable, MysqlSource, MysqlTarget, Remain};
+use tidegate_mysql::{FoundTable, MysqlComparable, MysqlSource, MysqlTarget, Remain};
 
 /// Text that must not be seen. `Debug` hides it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -137,6 +137,13 @@ impl Endpoint {
     pub(crate) async fn identity(&self) -> Result<String> {
         let nothing = Selection::default();
         self.source(0, &nothing).identity().await.map_err(|e| e.context(self.side))
+    }
+
+    /// What is here to choose from; of one database with its columns.
+    pub(crate) async fn tree(&self, database: Option<&str>) -> Result<Vec<FoundTable>> {
+        match &self.engine {
+            Engine::Mysql(at) => at.tree(database).await.map_err(|e| e.context(self.side)),
+        }
     }
 
     /// What a link has left here, and how it is removed.

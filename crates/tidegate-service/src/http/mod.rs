@@ -14,6 +14,7 @@ mod metrics;
 mod once;
 mod openapi;
 mod precheck;
+mod tree;
 
 use crate::alerts::Alarm;
 use crate::secrets::Vault;
@@ -89,6 +90,7 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(accounts::audit))
         .routes(routes!(alerts::list, alerts::put))
         .routes(routes!(alerts::test))
+        .routes(routes!(tree::tree))
         .routes(routes!(events::all))
         .routes(routes!(events::one))
         .routes(routes!(metrics::metrics))

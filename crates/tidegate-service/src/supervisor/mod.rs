@@ -184,6 +184,11 @@ impl Supervisor {
         }
     }
 
+    /// Whom the service may connect to.
+    pub(crate) fn gate(&self) -> Gate {
+        self.gate.clone()
+    }
+
     /// Ends when the service does.
     pub(crate) fn stopped(&self) -> CancellationToken {
         self.stop.clone()

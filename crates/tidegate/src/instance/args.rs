@@ -8,7 +8,7 @@ use crate::remote::RemoteArgs;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
-use tidegate_api::{CreateInstance, EndpointSpec, Kind, Objects, Status, Tuning};
+use tidegate_api::{CreateInstance, EndpointSpec, Kind, Objects, Status, TreeRequest, Tuning};
 use tidegate_service::Result;
 use tidegate_service::endpoint::{EndpointUrl, Side};
 
@@ -29,6 +29,8 @@ pub(crate) enum InstanceCommand {
     /// Other objects for an instance that runs: what is added is copied while the rest goes on. Give all that it is to
     /// have; what it has takes back what is not done yet.
     Objects(ObjectsArgs),
+    /// List what a source has, and which of it a choice selects.
+    Tree(TreeArgs),
     /// List instances.
     List(ListArgs),
     /// Show one instance: its status, what it does, what it allows, its precheck.
@@ -175,6 +177,32 @@ pub(crate) struct ObjectsArgs {
     pub(super) dry_run: bool,
 }
 
+/// The password is taken from the file, else from TIDEGATE_SOURCE_PASSWORD.
+#[derive(Args)]
+pub(crate) struct TreeArgs {
+    /// The source, as mysql://user@host:port/.
+    #[arg(long, value_name = "URL")]
+    pub(super) source: String,
+    /// File with its password.
+    #[arg(long, value_name = "FILE")]
+    pub(super) source_password_file: Option<PathBuf>,
+    /// Only this database, and with its columns.
+    #[arg(long)]
+    pub(super) database: Option<String>,
+    #[command(flatten)]
+    pub(super) objects: ObjectArgs,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
+impl TreeArgs {
+    pub(super) fn request(&self) -> Result<TreeRequest> {
+        let password = given_password(Side::Source, None, self.source_password_file.as_deref())?;
+        let endpoint = EndpointSpec { url: self.source.clone(), region: None, password };
+        Ok(TreeRequest { endpoint, database: self.database.clone(), objects: self.objects.given() })
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct EventsArgs {
     /// The instance's name or id; all if it is left out.
@@ -270,6 +298,7 @@ impl InstanceCommand {
             Self::List(args) => &args.remote,
             Self::Import(args) => &args.remote,
             Self::Events(args) => &args.remote,
+            Self::Tree(args) => &args.remote,
             Self::Endpoints(args) => &args.one.remote,
             Self::Objects(args) => &args.one.remote,
             Self::Recheck(item) => &item.one.remote,

@@ -23,6 +23,11 @@ pub(crate) async fn run(command: InstanceCommand) -> Result<ExitCode> {
     let client = Arc::new(command.remote().client()?);
     let json = command.json();
     match command {
+        InstanceCommand::Tree(args) => {
+            let request = args.request()?;
+            let tables = call(move || client.tree(&request)).await?;
+            figures::say(json, &tables, &table::tree(&tables));
+        }
         InstanceCommand::List(args) => {
             let list = call(move || client.list(args.status, args.search.as_deref())).await?;
             figures::say(json, &list, &table::list(&list));

@@ -3,6 +3,7 @@
 use crate::figures::{count, grouped, lag, one_line};
 use tidegate_api::{
     Activity, Cleanup, Instance, InstanceList, ObjectsChange, PrecheckItem, ResetPreview, Transition,
+    TreeTable,
 };
 
 /// Lines of columns, each as wide as its widest cell.
@@ -65,6 +66,24 @@ pub(crate) fn list(list: &InstanceList) -> String {
 
 fn lag_of(seconds: f64) -> String {
     lag(seconds * 1000.0)
+}
+
+pub(super) fn tree(tables: &[TreeTable]) -> String {
+    let mut rows = vec![row(&["", "TABLE", "ROWS ABOUT", "MIB ABOUT", "KEY", "IN THE TARGET"])];
+    for table in tables {
+        rows.push(row(&[
+            if table.selected { "+" } else { "" },
+            &format!("{}.{}", table.database, table.name),
+            &grouped(table.rows_estimated),
+            &grouped(table.bytes_estimated >> 20),
+            table.has_key.map_or("", |has_key| if has_key { "yes" } else { "none" }),
+            table.target.as_deref().unwrap_or_default(),
+        ]));
+        for column in table.columns.iter().flatten() {
+            rows.push(row(&["", &format!("  {}", column.name), "", "", &column.data_type]));
+        }
+    }
+    columns(&rows)
 }
 
 pub(super) fn change(change: &ObjectsChange, dry_run: bool) -> String {

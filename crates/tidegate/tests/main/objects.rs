@@ -82,6 +82,18 @@ fn added_while_the_rest_goes_on(pair: &Pair, service: &Service) {
     let url = |url: String| url.replace("root@", "repl@");
     let (source, target) = (url(pair.source().url()), url(pair.target().url()));
     service.does(&["create", "grow", "--source", &source, "--target", &target, "--include", "grow.t"]);
+    let tree =
+        ["tree", "--source", &source, "--database", "grow", "--include", "grow.t", "--rename", "grow.*=g.*"];
+    let tables = service.gets(&tree);
+    let found: Vec<_> =
+        tables.as_array().expect("tables").iter().map(|table| (&table["name"], &table["selected"])).collect();
+    assert_eq!(
+        found,
+        [(&"keyless".into(), &false.into()), (&"t".into(), &true.into()), (&"u".into(), &false.into())]
+    );
+    assert_eq!((&tables[1]["target"], &tables[0]["has_key"]), (&"g.t".into(), &false.into()));
+    assert_eq!(tables[1]["columns"][1]["name"], "v");
+    assert!(service.does(&["tree", "--source", &source]).contains("grow.keyless"));
     service.does(&["start", "grow"]);
     service.does(&["wait", "grow", "--for", "caught-up"]);
     let said = service.does(&["objects", "grow", "--include", "grow.*", "--dry-run"]);
