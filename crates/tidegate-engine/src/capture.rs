@@ -52,7 +52,11 @@ async fn capture_until_stopped(
         };
         writer.rollback();
         match captured {
-            Ok(()) => return writer.publish(),
+            Ok(()) => {
+                writer.publish()?;
+                context.progress.published(writer.end());
+                return Ok(());
+            }
             Err(error) if error.retry() == Retry::Auto => {
                 tracing::info!(%error, "capturing again");
                 tokio::select! {
@@ -100,7 +104,7 @@ pub(crate) async fn up_to(context: &Context, mut writer: Writer, goal: &Position
     loop {
         match up_to_over_one_connection(context, &mut writer, goal, &mut backoff).await {
             Ok(()) => return Ok(writer),
-            Err(error) if error.retry() == Retry::Auto => {
+            Err(error) if error.retry() == Retry::Auto && error.code() != Code::TargetBusy => {
                 writer.rollback();
                 tracing::info!(%error, "capturing again");
                 backoff.wait(&error).await?;
@@ -117,12 +121,14 @@ async fn up_to_over_one_connection(
     backoff: &mut Backoff,
 ) -> Result<()> {
     let from = writer.end().position;
-    let at = context.source.cursor(&from)?;
+    let (at, beyond) = (context.source.cursor(&from)?, context.source.cursor(goal)?);
     if at.covers(goal)? {
-        return Ok(());
+        if beyond.covers(&from)? {
+            return Ok(());
+        }
+        return Err(Error::new(Code::TargetBusy, format!("{from} was read already, which is beyond {goal}")));
     }
-    let mut bounded =
-        Bounded { writer, at, goal, beyond: context.source.cursor(goal)?, reached: false, failed: None };
+    let mut bounded = Bounded { writer, at, goal, beyond, reached: false, failed: None };
     let mut capture = context.source.capture(&from, &context.selection).await?;
     loop {
         capture.next(&mut bounded).await?;

@@ -208,7 +208,12 @@ impl Link {
     async fn resume(&self, state: LinkState) -> Result<LinkState> {
         self.fits(&state).await?;
         let gone = || Error::new(Code::CheckpointChanged, "the link was forgotten at this moment");
-        self.when_free(|| self.target.take_over()).await?.ok_or_else(gone)
+        let state = self.when_free(|| self.target.take_over()).await?.ok_or_else(gone)?;
+        if state.selection == self.selection.fingerprint() {
+            return Ok(state);
+        }
+        // What gives it other objects was under way, and is done now.
+        Err(Error::new(Code::TargetBusy, "the link has got another selection at this moment"))
     }
 
     /// Whether the state is of this link, and of a source whose log goes on from there.

@@ -230,6 +230,10 @@ fn two_processes_at_one_link_lose_nothing() {
 
 /// Reads up to a place, if one is given, applies what was read, and ends by itself.
 fn drain(world: &Arc<World>, folder: &Folder, upto: Option<u64>) {
+    assert_eq!(tries_to_drain(world, folder, upto).unwrap(), Outcome::CaughtUp);
+}
+
+fn tries_to_drain(world: &Arc<World>, folder: &Folder, upto: Option<u64>) -> Result<Outcome> {
     let (source, target) = ends(world);
     world.begin_run(Plan::default());
     let upto = upto.map(|place| Position::new(place.to_string()));
@@ -237,9 +241,19 @@ fn drain(world: &Arc<World>, folder: &Folder, upto: Option<u64>) {
     block_on(async {
         let life = world.clone();
         tokio::spawn(async move { life.live().await });
-        let ended = link::run(source, target, options, Arc::default(), CancellationToken::new()).await;
-        assert_eq!(ended.unwrap(), Outcome::CaughtUp);
-    });
+        link::run(source, target, options, Arc::default(), CancellationToken::new()).await
+    })
+}
+
+/// Whoever has read beyond the place cannot rest there.
+#[test]
+fn a_link_does_not_rest_before_what_it_has_read() {
+    let world = Arc::new(World::with_script(1, one_row_each(40), 10));
+    let folder = Folder::new();
+    finish_at(&world, &folder, 40);
+    let refused = tries_to_drain(&world, &folder, Some(30)).unwrap_err();
+    assert_eq!(refused.code(), Code::TargetBusy, "{refused}");
+    drain(&world, &folder, Some(40));
 }
 
 /// Everything before the place is in the target, and nothing beyond it, wherever the marks of the log lie.

@@ -221,6 +221,13 @@ pub(crate) async fn reselect(
             "a prepared XA transaction is not committed yet at the source",
         ));
     }
+    let lanes = read_lanes(conn, instance).await?;
+    let beyond = |lane: &LaneCheckpoint| lane.low.seq.max(lane.done.last().unwrap_or(Seq(0))) > change.at.seq;
+    if lanes.iter().any(beyond) {
+        run(conn, "ROLLBACK").await?;
+        let what = "somebody else has applied more than is known here";
+        return Err(Error::new(Code::CheckpointChanged, what));
+    }
     let own = of_instance(instance);
     for copied in read_copied(conn, &own).await? {
         let TableName { database, table } = &copied.table;

@@ -7,15 +7,24 @@ use std::sync::Arc;
 use tidegate_model::{Code, Error, Gate, Result};
 
 /// Words for ranges, in the settings.
-const WORDS: [(&str, &[&str]); 3] = [
+const WORDS: [(&str, &[&str]); 2] = [
     ("loopback", &["127.0.0.0/8", "::1/128"]),
     ("private", &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]),
-    ("public", &["0.0.0.0/0", "::/0"]),
 ];
+/// Everything that is neither in [`WORDS`] nor in [`NEVER`].
+const PUBLIC: &str = "public";
 /// Where machines ask for their own secrets, and link-local addresses: never allowed by a word, only by naming the very
 /// address.
-const NEVER: [&str; 5] =
-    ["169.254.0.0/16", "fe80::/10", "100.100.100.200/32", "fd00:ec2::254/128", "0.0.0.0/8"];
+const NEVER: [&str; 7] = [
+    "169.254.0.0/16",
+    "fe80::/10",
+    "100.100.100.200/32",
+    "fd00:ec2::254/128",
+    // These lead to the machine itself, or to IPv4 by another name.
+    "0.0.0.0/8",
+    "::/128",
+    "64:ff9b::/96",
+];
 
 /// What holds unless the settings say otherwise.
 pub(crate) const ALLOW_DEFAULT: [&str; 2] = ["loopback", "private"];
@@ -24,13 +33,19 @@ pub(crate) const ALLOW_DEFAULT: [&str; 2] = ["loopback", "private"];
 pub(crate) fn gate(allow: &[String], deny: &[String]) -> Result<Gate> {
     let allow = read("network.allow", allow)?;
     let deny = read("network.deny", deny)?;
-    let never: Vec<IpNet> = NEVER.iter().filter_map(|text| text.parse().ok()).collect();
+    let read_all =
+        |texts: &[&str]| -> Vec<IpNet> { texts.iter().filter_map(|text| text.parse().ok()).collect() };
+    let never = read_all(&NEVER);
+    let known: Vec<IpNet> = WORDS.iter().flat_map(|(_, ranges)| read_all(ranges)).collect();
     Ok(Arc::new(move |address: IpAddr| {
-        let among = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
+        let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
+        let among =
+            |list: &Networks| within(&list.named) || (list.public && !within(&known) && !within(&never));
         let named = allow
+            .named
             .iter()
             .any(|network| network.prefix_len() == network.max_prefix_len() && network.contains(&address));
-        if among(&allow) && !among(&deny) && (named || !among(&never)) {
+        if among(&allow) && !among(&deny) && (named || !within(&never)) {
             return Ok(());
         }
         let what = format!("{address} may not be connected to");
@@ -40,15 +55,25 @@ pub(crate) fn gate(allow: &[String], deny: &[String]) -> Result<Gate> {
     }))
 }
 
-fn read(name: &str, texts: &[String]) -> Result<Vec<IpNet>> {
-    let mut networks = Vec::new();
+/// One of the two lists.
+struct Networks {
+    named: Vec<IpNet>,
+    public: bool,
+}
+
+fn read(name: &str, texts: &[String]) -> Result<Networks> {
+    let mut networks = Networks { named: Vec::new(), public: false };
     for text in texts {
         if let Some((_, ranges)) = WORDS.iter().find(|(word, _)| word == text) {
-            networks.extend(ranges.iter().filter_map(|range| range.parse::<IpNet>().ok()));
+            networks.named.extend(ranges.iter().filter_map(|range| range.parse::<IpNet>().ok()));
+            continue;
+        }
+        if text == PUBLIC {
+            networks.public = true;
             continue;
         }
         let one = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        networks.push(one.map_err(|_| {
+        networks.named.push(one.map_err(|_| {
             Error::new(Code::BadSetting, format!("{name}: '{text}' is no network"))
                 .with_remedy("write 10.0.0.0/8, one address, or one of the words loopback, private, public")
         })?);
@@ -76,6 +101,11 @@ mod tests {
             (&ALLOW_DEFAULT, &["10.1.0.0/16"], "10.1.2.3", false),
             (&["public"], &[], "8.8.8.8", true),
             (&["public"], &[], "169.254.169.254", false),
+            (&["public"], &[], "127.0.0.1", false),
+            (&["public"], &[], "10.1.2.3", false),
+            (&["public"], &["8.8.0.0/16"], "8.8.8.8", false),
+            (&["public"], &[], "::", false),
+            (&["loopback", "private", "public"], &["public"], "8.8.8.8", false),
             (&["169.254.0.0/16"], &[], "169.254.169.254", false),
             (&["169.254.169.254"], &[], "169.254.169.254", true),
             (&["203.0.113.7"], &[], "203.0.113.7", true),

@@ -47,7 +47,7 @@ impl Vault {
         if let Ok(vault) = Self::of_file(&next)
             && vault.unseal(PROOF_PLACE, &proof).is_ok()
         {
-            std::fs::rename(&next, file).map_err(|error| bad(file, &error))?;
+            put_in_place(&next, file).map_err(|error| bad(file, &error))?;
             return Ok(vault);
         }
         let vault = Self::of_file(file)?;
@@ -67,7 +67,7 @@ impl Vault {
         let after = Self::open(&next)?;
         let again = |whose: &str, sealed: &[u8]| after.seal(whose, &before.unseal(whose, sealed)?);
         let count = store.seal_again(&again, &after.seal(PROOF_PLACE, PROOF)?)?;
-        std::fs::rename(&next, file).map_err(|error| bad(file, &error))?;
+        put_in_place(&next, file).map_err(|error| bad(file, &error))?;
         Ok(count)
     }
 
@@ -131,7 +131,21 @@ fn make_key(file: &Path) -> std::io::Result<Vec<u8>> {
     let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
     made.write_all(&key)?;
     made.sync_all()?;
+    sync_folder(file)?;
     Ok(key.to_vec())
+}
+
+fn put_in_place(next: &Path, file: &Path) -> std::io::Result<()> {
+    std::fs::rename(next, file)?;
+    sync_folder(file)
+}
+
+/// A file's name is on disk when its folder is.
+fn sync_folder(file: &Path) -> std::io::Result<()> {
+    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => File::open(".")?.sync_all(),
+    }
 }
 
 pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {

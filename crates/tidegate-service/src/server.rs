@@ -93,7 +93,7 @@ impl DataFolder {
 
     /// Copies the store to a file; also while a server runs.
     pub fn back_up(settings: &Settings, to: &Path) -> Result<()> {
-        open_store(settings)?.back_up(to)
+        Store::back_up(&store_file(settings)?, to)
     }
 
     /// Answers how many passwords were sealed anew.
@@ -107,8 +107,12 @@ impl DataFolder {
     }
 }
 
-/// The store of a folder that has one.
 fn open_store(settings: &Settings) -> Result<Store> {
+    Store::open(&store_file(settings)?)
+}
+
+/// The store of a folder that has one.
+fn store_file(settings: &Settings) -> Result<PathBuf> {
     let file = settings.data_dir.join(STORE_FILE);
     if !file.exists() {
         let what = format!("there is no store in {}", settings.data_dir.display());
@@ -116,7 +120,7 @@ fn open_store(settings: &Settings) -> Result<Store> {
             Error::new(Code::BadSetting, what).with_remedy("name the server's folder with --data-dir")
         );
     }
-    Store::open(&file)
+    Ok(file)
 }
 
 /// Makes the folder, for us alone, and takes it.

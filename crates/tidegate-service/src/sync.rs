@@ -12,8 +12,8 @@ use tidegate_engine::LANES_MAX;
 use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::Progress;
 use tidegate_model::{
-    Checkpoint, Code, Error, Finding, InstanceName, Position, Reselection, Result, Selection, Source,
-    TableName, Target,
+    Checkpoint, Code, Definition, Error, Finding, InstanceName, Position, Reselection, Result, Selection,
+    Source, TableName, Target,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -254,6 +254,26 @@ impl SyncPlan {
         Ok(state.is_some_and(|state| state.selection == self.options.selection.fingerprint()))
     }
 
+    /// What the source has of the selection, and a place of its log at which that is so: whatever changes it lies beyond.
+    pub(crate) async fn definitions_at(&self) -> Result<(Vec<Definition>, Position)> {
+        let selection = &self.options.selection;
+        let source = self.source.source(self.server_id, selection);
+        let read = async || source.definitions(selection).await.map_err(|e| e.context(Side::Source));
+        let before = read().await?;
+        let at = source.position().await.map_err(|e| e.context(Side::Source))?;
+        if read().await? == before {
+            return Ok((before, at));
+        }
+        Err(Error::new(Code::TargetBusy, "the objects that are added are being changed at this moment"))
+    }
+
+    /// Makes in the target what no table needs: views, routines, empty databases.
+    pub(crate) async fn define(&self, definitions: &[Definition]) -> Result<()> {
+        let selection = &self.options.selection;
+        let target = self.target.target(&self.options.instance, selection);
+        target.define(definitions, selection).await.map(|_| ()).map_err(|e| e.context(Side::Target))
+    }
+
     /// Gives the link, which rests at `at`, the selection of `wanted`, and what `joined` has copied.
     pub(crate) async fn reselect(&self, wanted: &Self, at: &Checkpoint, joined: Option<&Self>) -> Result<()> {
         let target = self.target.target(&self.options.instance, &self.options.selection);
@@ -299,8 +319,11 @@ impl SyncPlan {
 
     /// Keeps what an earlier run may have under way in the target from going through.
     pub(crate) async fn fence(&self) -> Result<()> {
-        let target = self.target.target(&self.options.instance, &self.options.selection);
-        target.fence().await.map_err(|e| e.context(Side::Target))
+        for link in self.links() {
+            let target = self.target.target(&link, &self.options.selection);
+            target.fence().await.map_err(|e| e.context(Side::Target))?;
+        }
+        Ok(())
     }
 
     fn same_server(&self, why: &str) -> Error {

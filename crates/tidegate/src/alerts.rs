@@ -71,8 +71,8 @@ pub(crate) async fn run(command: AlertsCommand) -> Result<ExitCode> {
             let settings = AlertSettings {
                 webhook: args.webhook,
                 lag_seconds: args.lag.as_secs(),
-                lag_minutes: args.lag_for.as_secs() / 60,
-                keeps_hours: args.keeps.as_secs() / 3600,
+                lag_minutes: args.lag_for.as_secs().div_ceil(60),
+                keeps_hours: args.keeps.as_secs().div_ceil(3600),
                 free_bytes: args.free,
             };
             let alerts = call(move || client.put_alerts(&settings)).await?;

@@ -131,7 +131,12 @@ impl Alarm {
     }
 
     pub(crate) async fn change(&self, mut settings: AlertSettings) -> Result<()> {
-        let webhook = settings.webhook.take();
+        let before = self.settings().await?.webhook;
+        // Whoever sends back what was shown means the one that is there.
+        let is_shown =
+            settings.webhook.is_some() && settings.webhook == before.as_deref().map(send::without_path);
+        let webhook = if is_shown { before } else { settings.webhook.take() };
+        settings.webhook = None;
         if let Some(webhook) = &webhook {
             send::check(webhook)?;
         }

@@ -6,7 +6,7 @@ use crate::secrets::{SALT_BYTES, password_hash, random, token, token_hash};
 use crate::store::{Account, Role, Store};
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
-use axum::http::{header, request::Parts};
+use axum::http::{HeaderMap, header, request::Parts};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -42,13 +42,27 @@ impl FromRequestParts<Service> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Failure> {
         let unknown = |why: &str| Error::new(Code::NotLoggedIn, why);
-        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| value.strip_prefix("Bearer "));
-        let token = token.ok_or_else(|| unknown("the request has no header Authorization: Bearer …"))?;
-        let (hash, now) = (token_hash(token), jiff::Timestamp::now().as_second());
-        let holder = service.store.ask(move |store| store.holder(&hash, now)).await?;
+        if token_of(&parts.headers).is_none() {
+            return Err(unknown("the request has no header Authorization: Bearer …").into());
+        }
+        let holder = account_of(service, &parts.headers).await?;
         Ok(Self(holder.ok_or_else(|| unknown("the token is not valid, or not any more"))?))
     }
+}
+
+fn token_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+async fn account_of(service: &Service, headers: &HeaderMap) -> Result<Option<Account>> {
+    let Some(token) = token_of(headers) else { return Ok(None) };
+    let (hash, now) = (token_hash(token), jiff::Timestamp::now().as_second());
+    service.store.ask(move |store| store.holder(&hash, now)).await
+}
+
+/// The name of the account that asks, if its token is valid.
+pub(super) async fn holder(service: &Service, headers: &HeaderMap) -> Result<Option<String>> {
+    Ok(account_of(service, headers).await?.map(|account| account.name))
 }
 
 /// Tries in a row without success, by account.

@@ -117,7 +117,12 @@ pub(super) async fn preview_reset(
     Place(id): Place<String>,
 ) -> Result<Json<ResetPreview>, Failure> {
     let found = service.store.ask(move |store| store.find(&id)).await?;
-    let tables = service.supervisor.plan(&found)?.would_drop().await?;
+    let main = service.supervisor.plan(&found)?;
+    let mut tables = main.would_drop().await?;
+    if let Some(wanted) = &found.wanted {
+        let adding = main.adding(&service.supervisor.plan_with(&found, &wanted.objects)?)?;
+        tables.extend(adding.would_drop().await?);
+    }
     let tables = tables.into_iter().map(|(name, rows_copied)| DroppedTable { name, rows_copied });
     Ok(Json(ResetPreview { tables: tables.collect() }))
 }

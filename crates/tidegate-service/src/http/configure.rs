@@ -233,10 +233,17 @@ pub(super) async fn objects(
     if found.state.status != Status::Synchronizing {
         return Err(refused(&found, "its objects change while it runs; before it is started, configure it"));
     }
+    if found.spec.full_only {
+        return Err(refused(&found, "it ends after its copy; make another instance for other objects"));
+    }
     let takes_back = objects == found.spec.objects;
     let wanted = match (&found.wanted, takes_back) {
         (None, true) => return Ok(Json(ObjectsChange::default())),
+        (Some(wanted), true) if wanted.cancelled => return Ok(Json(ObjectsChange::default())),
         (Some(wanted), true) => WantedObjects { cancelled: true, why: None, ..wanted.clone() },
+        (Some(wanted), _) if wanted.cancelled => {
+            return Err(refused(&found, "what was wanted before is being taken back; ask again in a moment"));
+        }
         (Some(wanted), false) if wanted.objects == objects && wanted.why.is_none() => wanted.clone(),
         (Some(wanted), false) if wanted.objects != objects => {
             let why = "other objects are wanted already; give it the objects that it has to take them back";

@@ -13,11 +13,22 @@ use tidegate_api::Instance;
 use tidegate_model::Result;
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
+use utoipa::ToSchema;
 
 /// Between two looks at what runs.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So many events wait for a slow reader; one that is slower still misses some, and is told so.
 const WAITING: usize = 64;
+
+/// An event as it stands in a stream.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it is written by the stream itself; this describes it")]
+pub(super) struct EventMessage {
+    /// `status`, `instances` or `missed`.
+    event: Option<String>,
+    /// A transition, or a list of instances, as JSON.
+    data: Option<String>,
+}
 
 type Stream = Sse<axum::response::sse::KeepAliveStream<ReceiverStream<Result<Event, Infallible>>>>;
 
@@ -26,7 +37,7 @@ type Stream = Sse<axum::response::sse::KeepAliveStream<ReceiverStream<Result<Eve
 #[utoipa::path(
     get,
     path = "/api/v1/events",
-    responses((status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"), Failure),
+    responses((status = 200, description = "A stream of events", body = EventMessage, content_type = "text/event-stream"), Failure),
 )]
 pub(super) async fn all(State(service): State<Service>, _: Caller) -> Result<Stream, Failure> {
     Ok(stream(service, None))
@@ -37,7 +48,7 @@ pub(super) async fn all(State(service): State<Service>, _: Caller) -> Result<Str
     get,
     path = "/api/v1/instances/{id}/events",
     params(("id" = String, Path, description = "Its id or its name", example = "shop")),
-    responses((status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"), Failure),
+    responses((status = 200, description = "A stream of events", body = EventMessage, content_type = "text/event-stream"), Failure),
 )]
 pub(super) async fn one(
     State(service): State<Service>,

@@ -25,8 +25,10 @@ pub(super) struct Filter {
     /// Only those with this in their id, their name or the address of an end.
     search: Option<String>,
     #[serde(default)]
+    #[param(inline)]
     sort: Sort,
     #[serde(default)]
+    #[param(inline)]
     order: Order,
     /// Passed over.
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! Requests that are asked again because their answer was lost: with the same `Idempotency-Key` they are done once, and
 //! answered the same.
 
+use super::auth::holder;
 use super::{Failure, Service};
 use crate::secrets::token_hash;
 use crate::store::{Answered, Claimed};
@@ -25,7 +26,10 @@ pub(super) async fn once(State(service): State<Service>, request: Request, next:
     if !is_kept {
         return next.run(request).await;
     }
-    answer(service, key, request, next).await.unwrap_or_else(IntoResponse::into_response)
+    // In a task of its own: whoever asked may be gone before there is an answer, and asks for it later.
+    let answering = tokio::spawn(answer(service, key, request, next));
+    let panicked = |_| Err(Error::new(Code::Internal, "the request's task panicked").into());
+    answering.await.unwrap_or_else(panicked).unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn answer(
@@ -37,17 +41,14 @@ async fn answer(
     let bad = |why: &str| Failure::new(Error::new(Code::BadRequest, format!("Idempotency-Key: {why}")), 400);
     let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
     let key = key.ok_or_else(|| bad("write 1 to 200 printable characters"))?.to_owned();
+    // Nothing is kept for somebody who is not known.
+    let Some(account) = holder(&service, request.headers()).await? else {
+        return Ok(next.run(request).await);
+    };
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, super::BODY_BYTES_MAX).await.map_err(|_| bad("the body is too large"))?;
-    let who = parts.headers.get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
-    let asked = format!(
-        "{} {} {} {}",
-        String::from_utf8_lossy(who),
-        parts.method,
-        parts.uri,
-        String::from_utf8_lossy(&body)
-    );
-    let (owner, asked) = (token_hash(&format!("{} {key}", String::from_utf8_lossy(who))), token_hash(&asked));
+    let asked = format!("{} {} {}", parts.method, parts.uri, String::from_utf8_lossy(&body));
+    let (owner, asked) = (token_hash(&format!("{account} {key}")), token_hash(&asked));
     let owned = owner.clone();
     match service.store.ask(move |store| store.claim_answer(&owned, &asked)).await? {
         Claimed::Answered(answered) => return Ok(again(answered)),
@@ -65,9 +66,9 @@ async fn answer(
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, ANSWER_BYTES_MAX).await.unwrap_or_default();
     let status = parts.status.as_u16();
-    // Who was not let in, and what failed by our own fault, is asked again.
-    let kept = (status < 500 && !matches!(status, 401 | 403 | 429))
-        .then(|| Answered { status, body: body.to_vec() });
+    // What may pass by itself, and what failed by our own fault, is asked anew.
+    let is_kept = status < 500 && !matches!(status, 401 | 403 | 424 | 429);
+    let kept = is_kept.then(|| Answered { status, body: body.to_vec() });
     service.store.ask(move |store| store.put_answer(&owner, kept)).await?;
     Ok(Response::from_parts(parts, Body::from(body)))
 }

@@ -215,8 +215,9 @@ fn terminate(kind: Kind, state: State) -> Decision {
     match state.status {
         _ if kind == Kind::Tracking => Refuse("change tracking cannot be terminated; release it instead"),
         _ if state.is_running() => state.to(Status::Terminating),
-        Status::Pausing | Status::Paused | Status::Failed => state.to(Status::Terminating),
-        Status::Resetting => Refuse("something is under way; wait until it is done"),
+        Status::Pausing | Status::Paused | Status::Failed | Status::Resetting => {
+            state.to(Status::Terminating)
+        }
         Status::Terminating | Status::Completed => Already,
         Status::Releasing | Status::Released => Refuse("it is released"),
         _ => Refuse("it has not been started; release it instead"),
@@ -258,7 +259,10 @@ fn learn(state: State, fact: Fact) -> Decision {
         (Fact::Stopped, Status::Releasing) => state.to(Status::Released),
         (Fact::Trouble, Status::Initializing | Status::Synchronizing) => state.to(Status::Retrying),
         (Fact::Recovered, Status::Retrying) => state.going_on(),
-        (Fact::Broke, Status::Pausing | Status::Paused | Status::Resetting) => state.to(Status::Failed),
+        (Fact::Broke, Status::Resetting) => {
+            Move(State { status: Status::Failed, initialized: false, ..state })
+        }
+        (Fact::Broke, Status::Pausing | Status::Paused) => state.to(Status::Failed),
         (Fact::Broke, _) if state.is_running() => state.to(Status::Failed),
         _ => Already,
     }

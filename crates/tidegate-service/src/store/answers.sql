@@ -10,3 +10,4 @@ CREATE TABLE answer (
   -- Seconds since 1970.
   at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX answer_at ON answer (at);

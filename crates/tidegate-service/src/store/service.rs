@@ -3,12 +3,14 @@
 use super::{Store, failed};
 use crate::alerts::WEBHOOK_PLACE;
 use crate::supervisor::password_place;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 use tidegate_model::{Code, Error, Result};
 
+const BUSY: Duration = Duration::from_secs(5);
 const PROOF: &str = "key proof";
 
 /// Opens what is sealed for a place, and seals it again.
@@ -65,15 +67,17 @@ impl Store {
         })
     }
 
-    /// A copy of the store as it is at one moment, also while a server uses it. `to` must not be there.
-    pub fn back_up(&self, to: &Path) -> Result<()> {
+    /// A copy of a store's file as it is at one moment, also while a server uses it. `to` must not be there. The store stays
+    /// of the version that it is.
+    pub fn back_up(file: &Path, to: &Path) -> Result<()> {
         // An empty file of our own: never, not even for a moment, for others to read.
         let made = File::options().write(true).create_new(true).mode(0o600).open(to);
         made.map_err(|error| {
             Error::new(Code::BadSetting, format!("{}: {error}", to.display()))
                 .with_remedy("name a file that is not there, in a folder that may be written")
         })?;
-        let connection = self.connection.lock().expect("no holder panics");
+        let connection = Connection::open(file).map_err(|error| failed(error).context(file.display()))?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
         let copied = connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
         copied.map(|_| ()).map_err(|error| failed(error).context(to.display()))
     }

@@ -7,11 +7,12 @@ use tidegate_api::{CreateInstance, Status, WantedObjects};
 use tidegate_model::{Code, Error, Result};
 
 impl Store {
-    /// Wants other objects, or none any more. `before` is what was looked at when that was decided.
+    /// Wants other objects, or none any more. `before` is what was looked at when that was decided: what is wanted must be
+    /// the same still.
     pub fn want(&self, before: &Found, wanted: Option<&WantedObjects>, by: &str) -> Result<Found> {
         self.within(|within| {
             let found = find(within, &before.id)?;
-            if found.generation != before.generation || found.wanted != before.wanted {
+            if found.wanted != before.wanted {
                 return Err(Error::new(Code::GenerationChanged, "it was changed at this moment"));
             }
             let text = wanted.map(to_json).transpose()?;

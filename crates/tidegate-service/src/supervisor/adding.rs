@@ -4,7 +4,6 @@
 use super::owner::Owner;
 use super::{Duty, SERVICE, problem};
 use crate::crash;
-use crate::lifecycle::Fact;
 use crate::store::Found;
 use crate::sync::SyncPlan;
 use std::path::Path;
@@ -13,7 +12,8 @@ use std::time::Duration;
 use tidegate_api::WantedObjects;
 use tidegate_engine::link::Outcome;
 use tidegate_engine::progress::{Progress, Step};
-use tidegate_model::{Checkpoint, Code, Error, Result, Retry};
+use tidegate_model::{Checkpoint, Code, Error, Result, Retry, Stage};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -58,7 +58,10 @@ impl Adding {
     }
 
     /// Waits until both are level, and this one has stopped at a place that the other has passed. Safe to call again.
-    pub(super) async fn ready(&mut self, main: &Progress) -> Result<()> {
+    pub(super) async fn ready(&mut self, main: &Progress, not_before: Option<Instant>) -> Result<()> {
+        if let Some(not_before) = not_before {
+            tokio::time::sleep_until(not_before).await;
+        }
         self.until_both_stream(main).await?;
         self.stop.cancel();
         if let Some(running) = &mut self.running {
@@ -74,6 +77,15 @@ impl Adding {
                 return Ok(());
             }
             captured.changed().await.map_err(|_| Error::new(Code::Internal, "no progress"))?;
+        }
+    }
+
+    /// Nothing of it runs after this.
+    pub(super) async fn end(&mut self) {
+        self.stop.cancel();
+        if let Some(mut running) = self.running.take() {
+            running.abort();
+            let _ = (&mut running).await;
         }
     }
 
@@ -110,37 +122,31 @@ impl Adding {
 }
 
 impl Owner {
-    /// What the wanted objects ask for before a run.
+    /// What the wanted objects ask for before a run. An error is one of a server, which a run would have met as well.
     pub(super) async fn plan_objects(&self, found: &Found, duty: Duty) -> Result<Plan> {
-        let Some(wanted) = found.wanted.as_ref().filter(|wanted| wanted.why.is_none()) else {
+        let Some(wanted) = &found.wanted else { return Ok(Plan::Nothing) };
+        let main = self.supervisor.plan(found)?;
+        let goal = self.supervisor.plan_with(found, &wanted.objects)?;
+        if goal.is_selected().await? {
+            // It was cut off before it was written down.
+            self.settled(found, &main, &goal).await?;
+            return Ok(Plan::Settled);
+        }
+        if wanted.why.is_some() || duty != Duty::Run || !found.state.initialized {
             return Ok(Plan::Nothing);
-        };
-        let planned = async {
-            let main = self.supervisor.plan(found)?;
-            let goal = self.supervisor.plan_with(found, &wanted.objects)?;
-            let adding = main.adding(&goal)?;
-            if goal.is_selected().await? {
-                // It was cut off before it was written down.
-                self.settled(found, adding.folder()).await?;
-                return Ok(Plan::Settled);
+        }
+        if wanted.cancelled {
+            self.take_objects_back(found).await?;
+            return Ok(Plan::Settled);
+        }
+        match main.change_to(&goal).await {
+            Ok(change) if change.added.is_empty() => Ok(Plan::AtOnce),
+            Ok(_) => {
+                let adding = Adding::begin(main.adding(&goal)?, &self.supervisor.stop);
+                Ok(Plan::Beside(Box::new(adding)))
             }
-            if duty != Duty::Run || !found.state.initialized {
-                return Ok(Plan::Nothing);
-            }
-            if wanted.cancelled {
-                adding.reset().await?;
-                remove(adding.folder())?;
-                self.want(found, None).await?;
-                return Ok(Plan::Settled);
-            }
-            if main.change_to(&goal).await?.added.is_empty() {
-                return Ok(Plan::AtOnce);
-            }
-            Ok(Plan::Beside(Box::new(Adding::begin(adding, &self.supervisor.stop))))
-        };
-        match planned.await {
+            Err(error) if error.retry() == Retry::Auto => Err(error),
             Err(error) => self.no_objects(found, error).await.map(|_| Plan::Nothing),
-            planned => planned,
         }
     }
 
@@ -151,55 +157,72 @@ impl Owner {
         let goal = self.supervisor.plan_with(found, &wanted.objects)?;
         let stop = self.supervisor.stop.child_token();
         let progress = Arc::new(Progress::new());
-        if main.clone().draining(None).run(progress.clone(), stop.clone()).await? != Outcome::CaughtUp {
+        // Without a copy there are definitions only, as they are at one place.
+        let defined = match adding {
+            Some(_) => None,
+            None => Some(main.adding(&goal)?.definitions_at().await?),
+        };
+        let upto = defined.as_ref().map(|(_, at)| at.clone());
+        if main.clone().draining(upto).run(progress.clone(), stop.clone()).await? != Outcome::CaughtUp {
             return Ok(());
         }
         let end = progress.captured().borrow().clone();
         crash::point("main-rests");
-        match adding {
-            Some(adding) => {
-                let upto = Some(end.position.clone());
-                let drained = adding.plan.clone().draining(upto).run(Arc::default(), stop).await;
-                match drained {
-                    Ok(Outcome::CaughtUp) => {}
-                    Ok(Outcome::Stopped) => return Ok(()),
-                    Err(error) => return self.no_objects(found, error).await.map(|_| ()),
-                }
+        if let Some(adding) = adding {
+            let upto = Some(end.position.clone());
+            match adding.plan.clone().draining(upto).run(Arc::default(), stop).await {
+                Ok(Outcome::CaughtUp) => {}
+                Ok(Outcome::Stopped) => return Ok(()),
+                Err(error) if error.retry() == Retry::Auto => return Err(error),
+                Err(error) => return self.no_objects(found, error).await.map(|_| ()),
             }
-            // A table that came meanwhile has to be copied first.
-            None if !main.change_to(&goal).await?.added.is_empty() => return Ok(()),
-            None => {}
+        }
+        if let Some((definitions, _)) = defined {
+            if definitions.iter().any(|one| one.stage == Stage::Table) {
+                // A table that came meanwhile has to be copied first.
+                return Ok(());
+            }
+            match main.adding(&goal)?.define(&definitions).await {
+                Ok(()) => {}
+                Err(error) if error.retry() == Retry::Auto => return Err(error),
+                Err(error) => return self.no_objects(found, error).await.map(|_| ()),
+            }
         }
         crash::point("both-rest");
         let at = Checkpoint { seq: end.seq, position: end.position };
         main.reselect(&goal, &at, adding.map(|adding| &adding.plan)).await?;
         crash::point("reselected");
-        self.settled(found, main.adding(&goal)?.folder()).await
+        self.settled(found, &main, &goal).await
     }
 
-    /// Drops what was copied of wanted objects. Answers `false` if that has to be tried again.
-    pub(super) async fn take_objects_back(&self, found: &Found) -> Result<bool> {
-        let Some(wanted) = &found.wanted else { return Ok(true) };
-        let dropping = async {
-            let goal = self.supervisor.plan_with(found, &wanted.objects)?;
-            let adding = self.supervisor.plan(found)?.adding(&goal)?;
-            adding.reset().await?;
-            remove(adding.folder())
-        };
-        match dropping.await {
-            Ok(()) => self.want(found, None).await.map(|()| true),
-            Err(error) => {
-                self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await?;
-                Ok(false)
-            }
+    /// Drops what was copied of wanted objects.
+    pub(super) async fn take_objects_back(&self, found: &Found) -> Result<()> {
+        let Some(wanted) = &found.wanted else { return Ok(()) };
+        let goal = self.supervisor.plan_with(found, &wanted.objects)?;
+        let adding = self.supervisor.plan(found)?.adding(&goal)?;
+        adding.reset().await?;
+        remove(adding.folder())?;
+        self.want(found, None).await.map(|_| ())
+    }
+
+    /// Whether the objects that are wanted are the link's own already; then that is written down.
+    pub(super) async fn settles(&self, found: &Found) -> Result<bool> {
+        let Some(wanted) = &found.wanted else { return Ok(false) };
+        let goal = self.supervisor.plan_with(found, &wanted.objects)?;
+        if !goal.is_selected().await? {
+            return Ok(false);
         }
+        self.settled(found, &self.supervisor.plan(found)?, &goal).await.map(|()| true)
     }
 
-    async fn settled(&self, found: &Found, folder: &Path) -> Result<()> {
+    /// The link's change log goes: somebody may have read into it with the old selection since. It is read again from where
+    /// the link rests.
+    async fn settled(&self, found: &Found, main: &SyncPlan, goal: &SyncPlan) -> Result<()> {
+        remove(&main.folder().join("log"))?;
         let before = found.clone();
         self.supervisor.store.ask(move |store| store.has_objects(&before, SERVICE)).await?;
         tracing::info!(instance = self.id, "it has other objects");
-        remove(folder)
+        remove(main.adding(goal)?.folder())
     }
 
     /// What may pass is tried again with the next run; anything else is said, and the rest goes on without.
@@ -211,18 +234,18 @@ impl Owner {
         }
         let Some(wanted) = &found.wanted else { return Ok(None) };
         let wanted = WantedObjects { why: Some(problem(&error)), ..wanted.clone() };
-        self.want(found, Some(wanted.clone())).await?;
-        Ok(Some(wanted))
+        let written = self.want(found, Some(wanted.clone())).await?;
+        Ok(written.then_some(wanted))
     }
 
-    async fn want(&self, found: &Found, wanted: Option<WantedObjects>) -> Result<()> {
+    /// Answers `false` if somebody has decided otherwise meanwhile.
+    async fn want(&self, found: &Found, wanted: Option<WantedObjects>) -> Result<bool> {
         let before = found.clone();
         let done =
             self.supervisor.store.ask(move |store| store.want(&before, wanted.as_ref(), SERVICE)).await;
         match done {
-            // Somebody has decided otherwise: look again.
-            Err(error) if error.code() == Code::GenerationChanged => Ok(()),
-            done => done.map(|_| ()),
+            Err(error) if error.code() == Code::GenerationChanged => Ok(false),
+            done => done.map(|_| true),
         }
     }
 }

@@ -32,7 +32,7 @@ const STORE_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) async fn own(supervisor: Arc<Supervisor>, id: String, woken: Arc<Notify>) {
     let _entry = Entry { supervisor: supervisor.clone(), id: id.clone(), woken: woken.clone() };
-    let mut owner = Owner { supervisor, id, woken, trouble: None };
+    let mut owner = Owner { supervisor, id, woken, trouble: None, join_not_before: None };
     while !owner.supervisor.stop.is_cancelled() {
         match owner.turn().await {
             Ok(true) => {}
@@ -63,6 +63,8 @@ pub(super) struct Owner {
     pub(super) id: String,
     woken: Arc<Notify>,
     trouble: Option<Trouble>,
+    /// Added objects did not join a moment ago.
+    join_not_before: Option<Instant>,
 }
 
 /// A link that runs.
@@ -71,12 +73,22 @@ struct Run {
     progress: Arc<Progress>,
     stop: tokio_util::sync::CancellationToken,
     starting: Option<tokio::sync::OwnedSemaphorePermit>,
+    /// When other objects are to be tried again that need no copy.
+    replan_at: Option<Instant>,
+}
+
+/// Never, if there is no such moment.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Never, if nothing is being added.
-async fn ready(adding: &mut Option<Adding>, main: &Progress) -> Result<()> {
+async fn ready(adding: &mut Option<Adding>, main: &Progress, not_before: Option<Instant>) -> Result<()> {
     match adding {
-        Some(adding) => adding.ready(main).await,
+        Some(adding) => adding.ready(main, not_before).await,
         None => std::future::pending().await,
     }
 }
@@ -147,11 +159,24 @@ impl Owner {
             () = self.woken.notified() => return Ok(()),
             () = self.supervisor.stop.cancelled() => return Ok(()),
         };
-        let mut adding = match self.plan_objects(found, duty).await? {
-            Plan::Settled => return Ok(()),
-            Plan::AtOnce => return self.join_up(found, None).await,
-            Plan::Beside(adding) => Some(*adding),
-            Plan::Nothing => None,
+        if duty == Duty::Run {
+            self.supervisor.show_trouble(&self.id, None);
+        }
+        let mut replan_at = None;
+        let mut adding = match self.plan_objects(found, duty).await {
+            Ok(Plan::Settled) => return Ok(()),
+            Ok(Plan::AtOnce) if self.may_join() => return self.join_up(found, None).await,
+            Ok(Plan::Beside(adding)) => Some(*adding),
+            Ok(Plan::AtOnce) => {
+                replan_at = self.join_not_before;
+                None
+            }
+            Ok(Plan::Nothing) => None,
+            Err(error) if duty == Duty::Collect => {
+                self.wait_to_collect(&error).await;
+                return Ok(());
+            }
+            Err(error) => return self.failed(found, error).await,
         };
         let progress = Arc::new(Progress::new());
         let stop = self.supervisor.stop.child_token();
@@ -160,18 +185,24 @@ impl Owner {
         crash::point("link-begins");
         let running = AbortOnDropHandle::new(tokio::spawn(plan.run(progress.clone(), stop.clone())));
         let begun = Instant::now();
-        let run = Run { running, progress: progress.clone(), stop, starting };
+        let run = Run { running, progress: progress.clone(), stop, starting, replan_at };
         let (ended, joins) = self.follow(run, found, &mut adding).await;
         self.supervisor.show_progress(&self.id, None);
         self.supervisor.show_adding(&self.id, None);
         self.keep_in_mind(&progress, begun).await?;
+        if let Some(adding) = &mut adding {
+            adding.end().await;
+        }
         crash::point("link-ended");
-        if self.supervisor.stop.is_cancelled() || Duty::of(self.find().await?.state.status) != duty {
+        let now = self.find().await?;
+        if self.supervisor.stop.is_cancelled() || Duty::of(now.state.status) != duty {
             self.trouble = None;
             return Ok(());
         }
         match ended {
-            Ok(Outcome::Stopped) if joins => self.join_up(found, adding.as_ref()).await,
+            Ok(Outcome::Stopped) if joins && now.runs_alike(found) => {
+                self.join_up(found, adding.as_ref()).await
+            }
             Ok(Outcome::CaughtUp) => self.supervisor.learn(&self.id, Fact::Finished, None).await.map(|_| ()),
             Ok(Outcome::Stopped) => Ok(()),
             Err(error) if duty == Duty::Collect && error.retry() != Retry::Never => {
@@ -219,8 +250,18 @@ impl Owner {
         };
         match joined {
             Ok(()) => Ok(()),
+            Err(error) if error.retry() == Retry::Auto => {
+                // The rest goes on without; a server that is away is met there.
+                tracing::info!(instance = self.id, %error, "added objects join later");
+                self.join_not_before = Some(Instant::now() + LONGEST_WAIT);
+                Ok(())
+            }
             Err(error) => self.failed(found, error).await,
         }
+    }
+
+    fn may_join(&self) -> bool {
+        self.join_not_before.is_none_or(|not_before| Instant::now() >= not_before)
     }
 
     /// Whatever keeps a paused instance from reading the log may be the reason why it is paused: it is tried for as long
@@ -246,12 +287,6 @@ impl Owner {
         let (mut deadline, mut joins) = (None, false);
         let (begun, mut begun_with) = (Instant::now(), found.clone());
         loop {
-            let late = async {
-                match deadline {
-                    Some(deadline) => tokio::time::sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 ended = &mut run.running => return (ended.unwrap_or_else(|_| Err(panicked())), joins),
                 () = self.woken.notified() => {
@@ -277,7 +312,11 @@ impl Owner {
                         tokio::time::sleep(STORE_AGAIN).await;
                     }
                 }
-                ready = ready(adding, &run.progress), if deadline.is_none() => match ready {
+                () = until(run.replan_at), if deadline.is_none() => {
+                    run.stop.cancel();
+                    deadline = Some(Instant::now() + STOP_WITHIN);
+                }
+                ready = ready(adding, &run.progress, self.join_not_before), if deadline.is_none() => match ready {
                     Ok(()) => {
                         run.stop.cancel();
                         joins = true;
@@ -293,7 +332,7 @@ impl Owner {
                         }
                     }
                 },
-                () = late => {
+                () = until(deadline) => {
                     run.running.abort();
                     let _ = (&mut run.running).await;
                     tracing::info!(instance = self.id, "its connections were cut: it did not stop in time");
@@ -369,7 +408,7 @@ impl Owner {
         let unfenced = if terminating { self.fence(found).await.err() } else { None };
         crash::point("fenced");
         if found.state.status == Status::Releasing
-            && let Err(error) = self.drop_folder()
+            && let Err(error) = self.drop_folders(found)
         {
             tracing::warn!(%error, "the folder stays");
         }
@@ -377,40 +416,56 @@ impl Owner {
         self.supervisor.learn(&self.id, Fact::Stopped, unfenced.as_ref()).await.map(|_| ())
     }
 
-    /// Its change log, and whose folder it is.
-    fn drop_folder(&self) -> Result<()> {
-        let folder = self.supervisor.folder.join(&self.id);
-        match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::new(Code::ChangeLogIo, format!("{}: {error}", folder.display())))
+    /// The change logs of the instance and of the link that adds to it, and whose folders they are.
+    fn drop_folders(&self, found: &Found) -> Result<()> {
+        for link in self.supervisor.plan(found)?.links() {
+            let folder = self.supervisor.folder.join(link.as_str());
+            match std::fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::new(Code::ChangeLogIo, format!("{}: {error}", folder.display())));
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Drops what the link made in the target, then its change log: in this order, so that it can be repeated.
     async fn reset(&mut self, found: &Found) -> Result<()> {
-        if found.wanted.is_some() && !self.take_objects_back(found).await? {
-            return Ok(());
-        }
-        let dropped = match self.supervisor.plan(found) {
-            Ok(plan) => tokio::select! {
-                dropped = plan.reset() => dropped,
-                () = self.supervisor.stop.cancelled() => return Ok(()),
-            },
-            Err(error) => Err(error),
-        };
-        crash::point("dropped");
-        match dropped.and_then(|()| self.drop_folder()) {
-            Ok(()) => self.supervisor.learn(&self.id, Fact::Stopped, None).await.map(|_| ()),
-            Err(error) if error.retry() == Retry::Auto => {
-                self.supervisor.show_trouble(&self.id, Some(super::problem(&error)));
-                let (_, wait) = self.next_wait();
-                self.rest(wait).await;
-                Ok(())
+        let dropped = {
+            let dropping = self.drop_all(found);
+            tokio::pin!(dropping);
+            loop {
+                tokio::select! {
+                    dropped = &mut dropping => break dropped,
+                    () = self.woken.notified() => {
+                        if !self.goes_on(found).await {
+                            return Ok(());
+                        }
+                    }
+                    () = self.supervisor.stop.cancelled() => return Ok(()),
+                }
             }
-            Err(error) => self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ()),
+        };
+        match dropped {
+            Ok(true) => self.supervisor.learn(&self.id, Fact::Stopped, None).await.map(|_| ()),
+            // Something else was settled first.
+            Ok(false) => Ok(()),
+            Err(error) => {
+                self.supervisor.show_trouble(&self.id, Some(super::problem(&error)));
+                self.failed(found, error).await
+            }
         }
+    }
+
+    async fn drop_all(&self, found: &Found) -> Result<bool> {
+        if self.settles(found).await? {
+            return Ok(false);
+        }
+        self.take_objects_back(found).await?;
+        self.supervisor.plan(found)?.reset().await?;
+        crash::point("dropped");
+        self.drop_folders(found).map(|()| true)
     }
 
     /// Whoever is terminated stays so, also where the target cannot be asked: that is said then.

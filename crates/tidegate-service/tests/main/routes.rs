@@ -327,6 +327,44 @@ async fn a_request_with_a_key_is_done_once() {
     assert_eq!(list["instances"][0]["name"], "d-1", "{list}");
 }
 
+/// Whoever goes away before the answer finds it when asking again; and nothing is kept for somebody unknown.
+#[tokio::test]
+async fn an_answer_waits_for_who_went_away() {
+    let running = Running::start("away").await;
+    let token = running.log_in(&running.password).await.1["token"].as_str().unwrap().to_owned();
+    let end = serde_json::json!({ "url": "mysql://u@127.0.0.1:1/" });
+    let body = serde_json::json!({ "name": "a", "kind": "sync", "source": end, "target": end }).to_string();
+    let header = "Idempotency-Key: one\r\n";
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let request = format!(
+            "POST /api/v1/instances HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+             Authorization: Bearer {token}\r\n{header}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        drop(stream);
+    }
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let (status, text) = running.ask_with("POST", "/api/v1/instances", Some(&token), &body, header).await;
+        if status == 201 {
+            break;
+        }
+        assert!(
+            status == 409 && text.contains("under way") && std::time::Instant::now() < deadline,
+            "{text}"
+        );
+    }
+    let kept = || {
+        let store = rusqlite::Connection::open(running.folder.join("store.sqlite")).unwrap();
+        store.query_row("SELECT COUNT(*) FROM answer", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(kept(), 1);
+    let unknown = running.ask_with("POST", "/api/v1/instances/x/y/z", None, "{}", header).await;
+    assert_eq!((unknown.0, kept()), (404, 1));
+}
+
 #[tokio::test]
 async fn lists_are_sorted_and_cut() {
     let running = Running::start("lists").await;

@@ -22,6 +22,7 @@ fn come_and_go(flavour: Flavour) {
     let service = Service::start("objects");
     added_while_the_rest_goes_on(&pair, &service);
     removed_and_taken_back(&pair, &service);
+    what_is_no_table(&pair, &service);
     refused(&pair, &service);
 }
 
@@ -149,6 +150,26 @@ fn removed_and_taken_back(pair: &Pair, service: &Service) {
     service.does(&["objects", "grow", "--include", "grow.*"]);
     until_changed(service, "grow");
     same(pair, service, "grow", &["t", "u"]);
+}
+
+/// What is no table needs no copy, and comes too.
+fn what_is_no_table(pair: &Pair, service: &Service) {
+    let made =
+        "CREATE DATABASE seen; CREATE VIEW seen.all_t AS SELECT id FROM grow.t; CREATE DATABASE vacant";
+    sql(&pair.source(), made);
+    let wanted = ["objects", "grow", "--include", "grow.*", "--include", "seen.*", "--include", "vacant.*"];
+    assert!(service.does(&wanted).contains("no table comes or goes"));
+    until_changed(service, "grow");
+    let views = "SELECT COUNT(*) FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'seen'";
+    assert_eq!(sql(&pair.target(), views), "1");
+    sql(
+        &pair.source(),
+        "CREATE TABLE vacant.t (id INT PRIMARY KEY, v INT); INSERT INTO vacant.t VALUES (1, 2)",
+    );
+    service.does(&["wait", "grow", "--for", "caught-up"]);
+    ask_until(&pair.target(), "SHOW TABLES IN vacant", |found| found == "t");
+    service.does(&["objects", "grow", "--include", "grow.*"]);
+    until_changed(service, "grow");
 }
 
 fn refused(pair: &Pair, service: &Service) {
