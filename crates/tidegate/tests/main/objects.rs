@@ -1,7 +1,7 @@
 //! Other objects for an instance that runs, under a load that does not stop for it.
 
 use crate::link::DEADLINE;
-use crate::servers::{Pair, ask_until, make, sql};
+use crate::servers::{Pair, Session, ask_until, make, sql};
 use crate::service::Service;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -24,6 +24,7 @@ fn come_and_go(flavour: Flavour) {
     removed_and_taken_back(&pair, &service);
     what_is_no_table(&pair, &service);
     refused(&pair, &service);
+    stopped_on_the_way(&pair, &service);
 }
 
 fn tables_of(pair: &Pair, name: &str) {
@@ -190,6 +191,59 @@ fn refused(pair: &Pair, service: &Service) {
     service.does(&["pause", "grow"]);
     service.does(&["wait", "grow", "--for", "paused"]);
     service.ask(&third).fault("TG-7003").says("while it runs");
+}
+
+/// While the copy of what is added waits for a lock: a pause, its end, and the end of everything.
+fn stopped_on_the_way(pair: &Pair, service: &Service) {
+    make(&pair.source(), "stopped");
+    sql(
+        &pair.source(),
+        "CREATE TABLE stopped.u (id INT PRIMARY KEY, v INT); INSERT INTO stopped.u VALUES (1, 1)",
+    );
+    let url = |url: String| url.replace("root@", "repl@");
+    let (source, target) = (url(pair.source().url()), url(pair.target().url()));
+    service.does(&["create", "stopped", "--source", &source, "--target", &target, "--include", "stopped.t"]);
+    service.does(&["start", "stopped"]);
+    service.does(&["wait", "stopped", "--for", "caught-up"]);
+    sql(&pair.target(), "CREATE TABLE stopped.u (id INT PRIMARY KEY, v INT)");
+    let mut root = Session::open(&pair.target());
+    root.run("LOCK TABLES stopped.u READ");
+    service.does(&["objects", "stopped", "--include", "stopped.*"]);
+    let waits = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' \
+         AND STATE LIKE '%metadata lock%' AND INFO LIKE '%stopped%u%'";
+    ask_until(&pair.target(), waits, |count| count != "0");
+    sql(&pair.source(), "INSERT INTO stopped.t VALUES (10, 'goes on')");
+    let rows = "SELECT COUNT(*) FROM stopped.t WHERE id = 10";
+    ask_until(&pair.target(), rows, |count| count == "1");
+    service.does(&["pause", "stopped"]);
+    service.does(&["wait", "stopped", "--for", "paused", "--timeout", "20s"]);
+    root.run("UNLOCK TABLES");
+    service.does(&["resume", "stopped"]);
+    until_changed(service, "stopped");
+    same(pair, service, "stopped", &["t", "u"]);
+    sql(&pair.source(), "CREATE TABLE stopped.w (id INT PRIMARY KEY, v INT)");
+    sql(&pair.source(), "CREATE DATABASE stopped_2; CREATE TABLE stopped_2.x (id INT PRIMARY KEY, v INT)");
+    sql(&pair.target(), "CREATE DATABASE stopped_2; CREATE TABLE stopped_2.x (id INT PRIMARY KEY, v INT)");
+    sql(&pair.source(), "INSERT INTO stopped_2.x VALUES (1, 1)");
+    root.run("LOCK TABLES stopped_2.x READ");
+    service.does(&["objects", "stopped", "--include", "stopped.*", "--include", "stopped_2.*"]);
+    ask_until(&pair.target(), &waits.replace("stopped%u", "stopped_2%x"), |count| count != "0");
+    service.does(&["terminate", "stopped"]);
+    service.does(&["wait", "stopped", "--for", "completed", "--timeout", "10s"]);
+    root.run("UNLOCK TABLES");
+    assert_eq!(sql(&pair.target(), "SELECT COUNT(*) FROM stopped_2.x"), "0");
+    let ours =
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'repl' AND INFO LIKE '%stopped%'";
+    assert_eq!(sql(&pair.target(), ours), "0");
+    let id = service.gets(&["show", "stopped"])["id"].as_str().expect("an id").to_owned();
+    let listed = service.does(&["cleanup", "stopped"]);
+    assert!(listed.contains(&format!("{id}-add")) || listed.contains("DROP DATABASE tidegate"), "{listed}");
+    service.does(&["release", "stopped"]);
+    service.does(&["wait", &id, "--for", "released"]);
+    let folders = service.home.0.join(".local/state/tidegate/server/instances");
+    let left: Vec<_> =
+        std::fs::read_dir(folders).expect("folders").flatten().map(|one| one.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(&id)), "{left:?}");
 }
 
 /// Wherever the service is killed on the way: both tables are followed in the end, once.
