@@ -89,7 +89,7 @@ pub(crate) async fn end_definitions(conn: &mut Conn, instance: &InstanceName) ->
         // It may have ended by itself meanwhile.
         let _ = run(conn, &format!("KILL {holder}")).await;
     }
-    claim_within(conn, instance, 1).await?;
+    claim_within(conn, instance, 2).await?;
     release_definitions(conn, instance).await
 }
 

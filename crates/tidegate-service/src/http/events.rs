@@ -1,11 +1,12 @@
 //! What happens, as it happens: server-sent events.
 
-use super::auth::Caller;
+use super::auth::{Caller, holder};
 use super::extract::Place;
 use super::instances::shown;
 use super::{Failure, Service};
 use crate::store::Happened;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use std::convert::Infallible;
 use std::time::Duration;
@@ -39,8 +40,12 @@ type Stream = Sse<axum::response::sse::KeepAliveStream<ReceiverStream<Result<Eve
     path = "/api/v1/events",
     responses((status = 200, description = "A stream of events", body = EventMessage, content_type = "text/event-stream"), Failure),
 )]
-pub(super) async fn all(State(service): State<Service>, _: Caller) -> Result<Stream, Failure> {
-    Ok(stream(service, None))
+pub(super) async fn all(
+    State(service): State<Service>,
+    _: Caller,
+    headers: HeaderMap,
+) -> Result<Stream, Failure> {
+    Ok(stream(service, headers, None))
 }
 
 /// The same of one instance.
@@ -54,21 +59,23 @@ pub(super) async fn one(
     State(service): State<Service>,
     _: Caller,
     Place(id): Place<String>,
+    headers: HeaderMap,
 ) -> Result<Stream, Failure> {
     let found = service.store.ask(move |store| store.find(&id)).await?;
-    Ok(stream(service, Some(found.id)))
+    Ok(stream(service, headers, Some(found.id)))
 }
 
-fn stream(service: Service, of: Option<String>) -> Stream {
+fn stream(service: Service, headers: HeaderMap, of: Option<String>) -> Stream {
     let (events, waiting) = mpsc::channel(WAITING);
     let happened = service.store.happened();
-    tokio::spawn(feed(service, of, happened, events));
+    tokio::spawn(feed(service, headers, of, happened, events));
     Sse::new(ReceiverStream::new(waiting)).keep_alive(KeepAlive::default())
 }
 
-/// Until nobody listens any more, or the service ends.
+/// Until nobody listens any more, whoever listens may not any more, or the service ends.
 async fn feed(
     service: Service,
+    headers: HeaderMap,
     of: Option<String>,
     mut happened: broadcast::Receiver<Happened>,
     events: mpsc::Sender<Result<Event, Infallible>>,
@@ -85,6 +92,9 @@ async fn feed(
                 Err(broadcast::error::RecvError::Closed) => return,
             },
             () = tokio::time::sleep(LOOK_EVERY) => {
+                if !matches!(holder(&service, &headers).await, Ok(Some(_))) {
+                    return;
+                }
                 let Ok(found) = service.store.ask(|store| store.list(None)).await else { continue };
                 let found = found.into_iter().filter(|one| concerns(&one.id));
                 let shown: Vec<Instance> = found.map(|one| shown(&service, one)).collect();

@@ -35,9 +35,8 @@ pub(super) async fn recheck(
     let now = now.into_iter().find(|one| one.code == item);
     let now = now
         .ok_or_else(|| Error::new(Code::BadRequest, format!("'{item}' could not be looked at this time")))?;
-    let items: Vec<PrecheckItem> =
-        before.into_iter().map(|one| if one.code == item { now.clone() } else { one }).collect();
-    service.store.ask(move |store| store.store_precheck(&found.id, &items)).await?;
+    let stored = now.clone();
+    service.store.ask(move |store| store.replace_item(&found.id, &stored)).await?;
     Ok(Json(now))
 }
 
@@ -69,9 +68,8 @@ pub(super) async fn skip(
         let what = format!("{item} keeps the instance from running, so it cannot be passed over");
         return Err(Error::new(Code::NotAllowed, what).with_remedy("do what the item says").into());
     }
-    let mut skips = found.skips;
-    skips.insert(item, format!("{reason} ({by})"));
-    audited(&service, by, "skip", id, move |store, _| store.put_skips(&found.id, &skips)).await?;
+    let reason = format!("{reason} ({by})");
+    audited(&service, by, "skip", id, move |store, _| store.skip(&found.id, &item, Some(&reason))).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -93,9 +91,7 @@ pub(super) async fn unskip(
     let by = caller.need(Role::Operator)?.to_owned();
     let asked = id.clone();
     let found = service.store.ask(move |store| store.find(&asked)).await?;
-    let mut skips = found.skips;
-    skips.remove(&item);
-    audited(&service, by, "unskip", id, move |store, _| store.put_skips(&found.id, &skips)).await?;
+    audited(&service, by, "unskip", id, move |store, _| store.skip(&found.id, &item, None)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -235,10 +235,28 @@ impl Store {
         })
     }
 
-    pub fn put_skips(&self, id: &str, skips: &BTreeMap<String, String>) -> Result<()> {
+    /// Passes an item of prechecks over from now on, or looks at it again.
+    pub fn skip(&self, id: &str, item: &str, reason: Option<&str>) -> Result<()> {
         self.within(|within| {
+            let mut skips = find(within, id)?.skips;
+            match reason {
+                Some(reason) => skips.insert(item.to_owned(), reason.to_owned()),
+                None => skips.remove(item),
+            };
             let change = "UPDATE instance SET skips = ?2 WHERE id = ?1";
-            within.execute(change, params![id, to_json(skips)?]).map(|_| ()).map_err(failed)
+            within.execute(change, params![id, to_json(&skips)?]).map(|_| ()).map_err(failed)
+        })
+    }
+
+    /// One item of the last precheck as it is now.
+    pub fn replace_item(&self, id: &str, item: &PrecheckItem) -> Result<()> {
+        self.within(|within| {
+            let mut items = find(within, id)?.precheck.unwrap_or_default();
+            for one in items.iter_mut().filter(|one| one.code == item.code) {
+                one.clone_from(item);
+            }
+            let change = "UPDATE instance SET precheck = ?2 WHERE id = ?1";
+            within.execute(change, params![id, to_json(&items)?]).map(|_| ()).map_err(failed)
         })
     }
 

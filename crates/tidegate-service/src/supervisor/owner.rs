@@ -20,9 +20,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// A link that is to stop ends at its next commit. If that takes longer than this, its connections are cut: what was not
 /// committed is not there.
-const STOP_WITHIN: Duration = Duration::from_secs(7);
+const STOP_WITHIN: Duration = Duration::from_secs(6);
 /// So long is tried to keep an earlier run of a terminated link from writing.
-const FENCE_WITHIN: Duration = Duration::from_secs(2);
+const FENCE_WITHIN: Duration = Duration::from_secs(3);
 /// A start that takes longer than this does not keep others from starting.
 const STARTING_HELD: Duration = Duration::from_secs(10);
 const FIRST_WAIT: Duration = Duration::from_secs(1);

@@ -415,6 +415,26 @@ async fn figures_and_events_are_told() {
     hears(&mut stream, &mut heard, "event: instances").await;
 }
 
+/// A stream ends with the right to listen.
+#[tokio::test]
+async fn who_is_removed_hears_no_more() {
+    let running = Running::start("removed").await;
+    let admin = running.log_in(&running.password).await.1["token"].as_str().unwrap().to_owned();
+    let body = r#"{"role":"viewer","password":"long-enough-1"}"#;
+    assert_eq!(running.ask("PUT", "/api/v1/accounts/eve", Some(&admin), body).await.0, 200);
+    let body = r#"{"account":"eve","password":"long-enough-1"}"#;
+    let (_, text) = running.ask("POST", "/api/v1/login", None, body).await;
+    let got: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let token = got["token"].as_str().unwrap();
+    let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut heard = String::new();
+    hears(&mut stream, &mut heard, "event: instances").await;
+    assert_eq!(running.ask("DELETE", "/api/v1/accounts/eve", Some(&admin), "").await.0, 204);
+    hears(&mut stream, &mut heard, "\r\n0\r\n\r\n").await;
+}
+
 async fn hears(stream: &mut TcpStream, heard: &mut String, part: &str) {
     let listening = async {
         while !heard.contains(part) {
