@@ -162,8 +162,14 @@ impl Owner {
         if duty == Duty::Run {
             self.supervisor.show_trouble(&self.id, None);
         }
+        let planned = tokio::select! {
+            planned = self.plan_objects(found, duty) => planned,
+            // It may not be to run any more, and nobody waits for a server then: look again.
+            () = self.woken.notified() => return Ok(()),
+            () = self.supervisor.stop.cancelled() => return Ok(()),
+        };
         let mut replan_at = None;
-        let mut adding = match self.plan_objects(found, duty).await {
+        let mut adding = match planned {
             Ok(Plan::Settled) => return Ok(()),
             Ok(Plan::AtOnce) if self.may_join() => return self.join_up(found, None).await,
             Ok(Plan::Beside(adding)) => Some(*adding),
