@@ -2,6 +2,7 @@
 //! only brings about what stands there, so a restart of the service goes on where it was.
 
 mod adding;
+mod ending;
 mod owner;
 pub(crate) mod watch;
 

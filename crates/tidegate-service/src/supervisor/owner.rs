@@ -10,7 +10,7 @@ use crate::store::Found;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tidegate_api::{PrecheckResult, Status};
+use tidegate_api::PrecheckResult;
 use tidegate_engine::link::Outcome;
 use tidegate_engine::progress::{Progress, Step};
 use tidegate_model::{Code, Error, Result, Retry};
@@ -21,8 +21,6 @@ use tokio_util::task::AbortOnDropHandle;
 /// A link that is to stop ends at its next commit. If that takes longer than this, its connections are cut: what was not
 /// committed is not there.
 const STOP_WITHIN: Duration = Duration::from_secs(6);
-/// So long is tried to keep an earlier run of a terminated link from writing.
-const FENCE_WITHIN: Duration = Duration::from_secs(3);
 /// A start that takes longer than this does not keep others from starting.
 const STARTING_HELD: Duration = Duration::from_secs(10);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -61,7 +59,7 @@ impl Drop for Entry {
 pub(super) struct Owner {
     pub(super) supervisor: Arc<Supervisor>,
     pub(super) id: String,
-    woken: Arc<Notify>,
+    pub(super) woken: Arc<Notify>,
     trouble: Option<Trouble>,
     /// Added objects did not join a moment ago.
     join_not_before: Option<Instant>,
@@ -153,21 +151,7 @@ impl Owner {
                 return self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ());
             }
         };
-        let starting = tokio::select! {
-            starting = self.supervisor.starting.clone().acquire_owned() => starting.ok(),
-            // It may not be to run any more: look again.
-            () = self.woken.notified() => return Ok(()),
-            () = self.supervisor.stop.cancelled() => return Ok(()),
-        };
-        if duty == Duty::Run {
-            self.supervisor.show_trouble(&self.id, None);
-        }
-        let planned = tokio::select! {
-            planned = self.plan_objects(found, duty) => planned,
-            // It may not be to run any more, and nobody waits for a server then: look again.
-            () = self.woken.notified() => return Ok(()),
-            () = self.supervisor.stop.cancelled() => return Ok(()),
-        };
+        let Some((starting, planned)) = self.begin(found, duty).await else { return Ok(()) };
         let mut replan_at = None;
         let mut adding = match planned {
             Ok(Plan::Settled) => return Ok(()),
@@ -219,6 +203,27 @@ impl Owner {
         }
     }
 
+    /// A place among those that start, and what is to be done about wanted objects. `None` if it is to be looked at again: it
+    /// may not be to run any more, and nobody waits for a server then.
+    async fn begin(
+        &self,
+        found: &Found,
+        duty: Duty,
+    ) -> Option<(Option<tokio::sync::OwnedSemaphorePermit>, Result<Plan>)> {
+        if duty == Duty::Run {
+            self.supervisor.show_trouble(&self.id, None);
+        }
+        let beginning = async {
+            let starting = self.supervisor.starting.clone().acquire_owned().await.ok();
+            (starting, self.plan_objects(found, duty).await)
+        };
+        tokio::select! {
+            begun = beginning => Some(begun),
+            () = self.woken.notified() => None,
+            () = self.supervisor.stop.cancelled() => None,
+        }
+    }
+
     /// What a run leaves for later: how long the source keeps what was not read, and whether it came anywhere.
     async fn keep_in_mind(&mut self, progress: &Progress, begun: Instant) -> Result<()> {
         if begun.elapsed() > LONGEST_WAIT || has_moved(progress) {
@@ -229,7 +234,7 @@ impl Owner {
         self.supervisor.store.ask(move |store| store.put_kept_until(&id, Some(until))).await
     }
 
-    async fn failed(&mut self, found: &Found, error: Error) -> Result<()> {
+    pub(super) async fn failed(&mut self, found: &Found, error: Error) -> Result<()> {
         if error.retry() == Retry::Auto {
             return self.wait(found, error).await;
         }
@@ -349,7 +354,7 @@ impl Owner {
     }
 
     /// Whether what runs is still what is asked for. Asks until the store answers: a link that runs is not let go.
-    async fn goes_on(&self, begun: &Found) -> bool {
+    pub(super) async fn goes_on(&self, begun: &Found) -> bool {
         loop {
             match self.find().await {
                 Ok(now) => {
@@ -406,84 +411,6 @@ impl Owner {
             () = self.woken.notified() => {}
             () = self.supervisor.stop.cancelled() => {}
         }
-    }
-
-    /// Nothing of this process runs for the instance here; what an earlier one may have left is kept from writing.
-    async fn end(&self, found: &Found) -> Result<()> {
-        let terminating = found.state.status == Status::Terminating;
-        let unfenced = if terminating { self.fence(found).await.err() } else { None };
-        crash::point("fenced");
-        if found.state.status == Status::Releasing
-            && let Err(error) = self.drop_folders(found)
-        {
-            tracing::warn!(%error, "the folder stays");
-        }
-        crash::point("ended");
-        self.supervisor.learn(&self.id, Fact::Stopped, unfenced.as_ref()).await.map(|_| ())
-    }
-
-    /// The change logs of the instance and of the link that adds to it, and whose folders they are.
-    fn drop_folders(&self, found: &Found) -> Result<()> {
-        for link in self.supervisor.plan(found)?.links() {
-            let folder = self.supervisor.folder.join(link.as_str());
-            match std::fs::remove_dir_all(&folder) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::new(Code::ChangeLogIo, format!("{}: {error}", folder.display())));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Drops what the link made in the target, then its change log: in this order, so that it can be repeated.
-    async fn reset(&mut self, found: &Found) -> Result<()> {
-        let dropped = {
-            let dropping = self.drop_all(found);
-            tokio::pin!(dropping);
-            loop {
-                tokio::select! {
-                    dropped = &mut dropping => break dropped,
-                    () = self.woken.notified() => {
-                        if !self.goes_on(found).await {
-                            return Ok(());
-                        }
-                    }
-                    () = self.supervisor.stop.cancelled() => return Ok(()),
-                }
-            }
-        };
-        match dropped {
-            Ok(true) => self.supervisor.learn(&self.id, Fact::Stopped, None).await.map(|_| ()),
-            // Something else was settled first.
-            Ok(false) => Ok(()),
-            Err(error) => {
-                self.supervisor.show_trouble(&self.id, Some(super::problem(&error)));
-                self.failed(found, error).await
-            }
-        }
-    }
-
-    async fn drop_all(&self, found: &Found) -> Result<bool> {
-        if self.settles(found).await? {
-            return Ok(false);
-        }
-        self.take_objects_back(found).await?;
-        self.supervisor.plan(found)?.reset().await?;
-        crash::point("dropped");
-        self.drop_folders(found).map(|()| true)
-    }
-
-    /// Whoever is terminated stays so, also where the target cannot be asked: that is said then.
-    async fn fence(&self, found: &Found) -> Result<()> {
-        let fencing = async { self.supervisor.plan(found)?.fence().await };
-        let silent = || Error::new(Code::Silent, "the target does not answer");
-        let fenced = tokio::time::timeout(FENCE_WITHIN, fencing).await;
-        fenced.unwrap_or_else(|_| Err(silent())).map_err(|error| {
-            tracing::info!(instance = self.id, %error, "not fenced; nothing of ours runs any more");
-            error.context("nothing of ours runs any more, but the target could not be asked to end what it may have under way")
-                .with_remedy("see that no statement of the account is under way on the target (SHOW PROCESSLIST) before others write there")
-        })
     }
 }
 
