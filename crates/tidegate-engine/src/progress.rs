@@ -46,6 +46,19 @@ pub enum Step {
     Streaming,
 }
 
+impl Step {
+    /// As in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preparing => "preparing",
+            Self::Collecting => "collecting",
+            Self::Copying => "copying",
+            Self::CatchingUp => "catching_up",
+            Self::Streaming => "streaming",
+        }
+    }
+}
+
 /// One table's copy.
 #[derive(Clone, Debug)]
 pub struct TableProgress {

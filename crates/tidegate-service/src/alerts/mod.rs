@@ -6,7 +6,6 @@ mod send;
 use crate::secrets::Vault;
 use crate::store::Store;
 use crate::supervisor::Supervisor;
-use crate::supervisor::watch::kept_until;
 use judge::{Observed, Seen};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -81,14 +80,14 @@ impl Alarm {
         let observed = found.into_iter().map(|found| {
             let running = self.supervisor.progress(&found.id);
             let watched = running.as_ref().and_then(|(_, watched)| watched.as_ref());
-            let read = running.as_ref().and_then(|(progress, _)| kept_until(progress));
+            let kept_until = self.supervisor.kept_until(&found);
             Observed {
                 status: found.state.status,
                 why: found.why.map(|why| format!("{} [{}]. {}", why.detail, why.code, why.remedy)),
                 behind_seconds: watched.map_or(0.0, |watched| watched.behind_seconds()),
                 is_stuck: watched.is_some_and(|watched| watched.activity == Activity::Stuck),
                 is_read: running.as_ref().is_some_and(|(progress, _)| was_heard_of(progress, now)),
-                kept_until: read.or(found.kept_until),
+                kept_until,
                 id: found.id,
                 name: found.spec.name,
             }

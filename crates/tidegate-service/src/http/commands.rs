@@ -1,7 +1,7 @@
 //! What is asked of instances.
 
 use super::auth::Caller;
-use super::extract::{Body, Place};
+use super::extract::{Body, OfInstance, Place};
 use super::{Failure, Service};
 use crate::lifecycle::{Decision, Event, allowed};
 use crate::store::{Found, Role};
@@ -18,7 +18,7 @@ use tidegate_model::{Code, Error, Result};
 #[utoipa::path(
     post,
     path = "/api/v1/instances/{id}/{command}",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop"), ("command" = Command, Path, description = "What is asked of it; to configure it has a request of its own")),
+    params(OfInstance, ("command" = Command, Path, description = "What is asked of it; to configure it has a request of its own")),
     request_body = CommandRequest,
     responses((status = 200, description = "What became of it", body = CommandAnswer), Failure),
 )]
@@ -108,7 +108,7 @@ async fn decide(
 #[utoipa::path(
     get,
     path = "/api/v1/instances/{id}/reset",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     responses((status = 200, description = "The tables", body = ResetPreview), Failure),
 )]
 pub(super) async fn preview_reset(
@@ -143,7 +143,7 @@ pub(super) fn refused(found: &Found, why: &str) -> Failure {
 #[utoipa::path(
     get,
     path = "/api/v1/instances/{id}/cleanup",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     responses((status = 200, description = "What is to be removed", body = Cleanup), Failure),
 )]
 pub(super) async fn cleanup(
@@ -158,7 +158,7 @@ pub(super) async fn cleanup(
 #[utoipa::path(
     post,
     path = "/api/v1/instances/{id}/cleanup",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     responses((status = 200, description = "What was removed", body = Cleanup), Failure),
 )]
 pub(super) async fn apply_cleanup(

@@ -2,7 +2,7 @@
 
 use super::auth::Caller;
 use super::commands::refused;
-use super::extract::{Asked, Body, Place};
+use super::extract::{Asked, Body, OfInstance, Place};
 use super::instances::shown;
 use super::{Failure, Service};
 use crate::lifecycle::{Decision, State as LifeState};
@@ -44,7 +44,7 @@ pub(super) async fn create(
 #[utoipa::path(
     put,
     path = "/api/v1/instances/{id}",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     request_body = CreateInstance,
     responses((status = 200, description = "It is configured", body = Instance), Failure),
 )]
@@ -78,7 +78,7 @@ pub(super) async fn configure(
 #[utoipa::path(
     post,
     path = "/api/v1/instances/{id}/duplicate",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     request_body = NewName,
     responses((status = 201, description = "It is made", body = Instance), Failure),
 )]
@@ -110,7 +110,7 @@ pub(super) async fn duplicate(
 #[utoipa::path(
     post,
     path = "/api/v1/instances/{id}/rename",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     request_body = NewName,
     responses((status = 200, description = "It has that name", body = Instance), Failure),
 )]
@@ -130,7 +130,7 @@ pub(super) async fn rename(
 #[utoipa::path(
     post,
     path = "/api/v1/instances/{id}/passwords",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     request_body = NewPasswords,
     responses((status = 200, description = "It has them", body = Instance), Failure),
 )]
@@ -161,7 +161,7 @@ pub(super) async fn passwords(
 #[utoipa::path(
     put,
     path = "/api/v1/instances/{id}/endpoints",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     request_body = NewEndpoints,
     responses((status = 200, description = "It has them", body = Instance), Failure),
 )]
@@ -216,7 +216,7 @@ pub(super) struct DryRun {
 #[utoipa::path(
     put,
     path = "/api/v1/instances/{id}/objects",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop"), DryRun),
+    params(OfInstance, DryRun),
     request_body = Objects,
     responses((status = 200, description = "What it means", body = ObjectsChange), Failure),
 )]

@@ -1,7 +1,7 @@
 //! What happens, as it happens: server-sent events.
 
 use super::auth::{Caller, holder};
-use super::extract::Place;
+use super::extract::{OfInstance, Place};
 use super::instances::shown;
 use super::{Failure, Service};
 use crate::store::Happened;
@@ -52,7 +52,7 @@ pub(super) async fn all(
 #[utoipa::path(
     get,
     path = "/api/v1/instances/{id}/events",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     responses((status = 200, description = "A stream of events", body = EventMessage, content_type = "text/event-stream"), Failure),
 )]
 pub(super) async fn one(

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use tidegate_model::{Code, Error};
+use utoipa::IntoParams;
 
 /// The body, as JSON.
 pub(super) struct Body<T>(pub(super) T);
@@ -28,6 +29,16 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Place<T
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         Ok(Self(Path::from_request_parts(parts, state).await?.0))
     }
+}
+
+/// The part of an address that says which instance is meant, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "it describes what [`Place`] takes out of the address")]
+pub(super) struct OfInstance {
+    /// Its id or its name
+    #[param(example = "shop")]
+    id: String,
 }
 
 /// What stands behind the question mark.

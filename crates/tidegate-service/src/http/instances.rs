@@ -1,11 +1,11 @@
 //! Instances over HTTP.
 
 use super::auth::Caller;
-use super::extract::{Asked, Place};
+use super::extract::{Asked, OfInstance, Place};
 use super::{Failure, Service};
 use crate::lifecycle::allowed;
 use crate::store::Found;
-use crate::supervisor::watch::{kept_until, told};
+use crate::supervisor::watch::told;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -115,7 +115,7 @@ pub(super) async fn list(
 #[utoipa::path(
     get,
     path = "/api/v1/instances/{id}",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     responses((status = 200, description = "The instance", body = Instance), Failure),
 )]
 pub(super) async fn show(
@@ -132,7 +132,7 @@ pub(super) async fn show(
 #[utoipa::path(
     get,
     path = "/api/v1/instances/{id}/history",
-    params(("id" = String, Path, description = "Its id or its name", example = "shop")),
+    params(OfInstance),
     responses((status = 200, description = "What happened to it", body = Vec<Transition>), Failure),
 )]
 pub(super) async fn history(
@@ -144,9 +144,9 @@ pub(super) async fn history(
 }
 
 pub(super) fn shown(service: &Service, found: Found) -> Instance {
+    let kept_until = service.supervisor.kept_until(&found);
     let (spec, id) = (found.spec, found.id);
     let running = service.supervisor.progress(&id);
-    let kept_until = running.as_ref().and_then(|(progress, _)| kept_until(progress)).or(found.kept_until);
     let ended = matches!(found.state.status, Status::NotStarted | Status::Completed | Status::Released);
     let kept_until = kept_until.filter(|_| !ended);
     Instance {

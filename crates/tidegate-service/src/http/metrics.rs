@@ -2,7 +2,7 @@
 
 use super::auth::Caller;
 use super::{Failure, Service};
-use crate::supervisor::watch::{kept_until, told};
+use crate::supervisor::watch::told;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -112,8 +112,8 @@ pub(super) async fn metrics(State(service): State<Service>, _: Caller) -> Result
     }
     for one in found {
         let running = service.supervisor.progress(&one.id);
+        let kept = service.supervisor.kept_until(&one);
         let of = Of { instance: one.spec.name };
-        let kept = running.as_ref().and_then(|(progress, _)| kept_until(progress)).or(one.kept_until);
         if let Some(until) = kept {
             figures.keeps.get_or_create(&of).set(until - now);
         }

@@ -2,7 +2,7 @@
 
 use super::auth::Caller;
 use super::configure::audited;
-use super::extract::{Body, Place};
+use super::extract::{Body, OfInstance, Place};
 use super::{Failure, Service};
 use crate::precheck;
 use crate::store::Role;
@@ -17,7 +17,7 @@ use tidegate_model::{Code, Error, Result};
     post,
     path = "/api/v1/instances/{id}/precheck/{item}",
     params(
-        ("id" = String, Path, description = "Its id or its name", example = "shop"),
+        OfInstance,
         ("item" = String, Path, description = "The item's code"),
     ),
     responses((status = 200, description = "The item now", body = PrecheckItem), Failure),
@@ -45,7 +45,7 @@ pub(super) async fn recheck(
     put,
     path = "/api/v1/instances/{id}/precheck/{item}/skip",
     params(
-        ("id" = String, Path, description = "Its id or its name", example = "shop"),
+        OfInstance,
         ("item" = String, Path, description = "The item's code"),
     ),
     request_body = Skip,
@@ -78,7 +78,7 @@ pub(super) async fn skip(
     delete,
     path = "/api/v1/instances/{id}/precheck/{item}/skip",
     params(
-        ("id" = String, Path, description = "Its id or its name", example = "shop"),
+        OfInstance,
         ("item" = String, Path, description = "The item's code"),
     ),
     responses((status = 204, description = "It is not passed over"), Failure),

@@ -113,6 +113,12 @@ impl Supervisor {
         Some((owner.progress.clone()?, owner.watched.clone()))
     }
 
+    /// Up to when its source keeps what is not read yet: by what runs, else as the last run left it.
+    pub(crate) fn kept_until(&self, found: &Found) -> Option<i64> {
+        let running = self.progress(&found.id);
+        running.and_then(|(progress, _)| watch::kept_until(&progress)).or(found.kept_until)
+    }
+
     /// What the copy of added objects tells of itself.
     pub(crate) fn adding(&self, id: &str) -> Option<Arc<Progress>> {
         self.owners.lock().expect("no holder panics").get(id)?.adding.clone()

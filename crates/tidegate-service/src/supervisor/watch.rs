@@ -137,13 +137,7 @@ pub(super) async fn watch(supervisor: Arc<Supervisor>) {
 
 /// What is told of a run.
 pub(crate) fn told(progress: &Progress, watched: Option<&Watched>) -> tidegate_api::Progress {
-    let step = match *progress.step().borrow() {
-        Step::Preparing => "preparing",
-        Step::Collecting => "collecting",
-        Step::Copying => "copying",
-        Step::CatchingUp => "catching_up",
-        Step::Streaming => "streaming",
-    };
+    let step = progress.step().borrow().name();
     let applied = progress.applied_up_to().borrow().clone();
     let tables = progress.tables().into_iter().map(|table| TableState {
         name: table.name.to_string(),
@@ -173,7 +167,7 @@ pub(crate) fn told(progress: &Progress, watched: Option<&Watched>) -> tidegate_a
 }
 
 /// Up to when the source keeps what is not read yet, if nothing more is read: seconds since 1970.
-pub(crate) fn kept_until(progress: &Progress) -> Option<i64> {
+pub(super) fn kept_until(progress: &Progress) -> Option<i64> {
     let heard = progress.heard_at_us.load(Ordering::Relaxed) / 1_000_000;
     let kept = progress.kept_for_seconds.load(Ordering::Relaxed);
     (heard > 0 && kept > 0).then(|| i64::try_from(heard + kept).unwrap_or(i64::MAX))

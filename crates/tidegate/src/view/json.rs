@@ -1,6 +1,5 @@
 //! One JSON object per line on standard output.
 
-use super::sample::step_name;
 use super::{Sample, View};
 use serde::Serialize;
 use std::io::{Result, Write};
@@ -67,7 +66,7 @@ fn sample_line(sample: &Sample) -> SampleLine<'_> {
         done: table.done,
     });
     SampleLine {
-        step: step_name(sample.step),
+        step: sample.step.name(),
         seq_captured: sample.seq_captured,
         seq_applied: sample.seq_applied,
         rows_copied: sample.rows_copied,

@@ -88,20 +88,10 @@ impl Sampler {
     }
 }
 
-pub(crate) fn step_name(step: Step) -> &'static str {
-    match step {
-        Step::Preparing => "preparing",
-        Step::Collecting => "collecting",
-        Step::Copying => "copying",
-        Step::CatchingUp => "catching_up",
-        Step::Streaming => "streaming",
-    }
-}
-
 impl Sample {
     /// One line for a person.
     pub(crate) fn line(&self) -> String {
-        let mut parts = vec![step_name(self.step).replace('_', " ")];
+        let mut parts = vec![self.step.name().replace('_', " ")];
         if self.step == Step::Copying {
             let done = self.tables.iter().filter(|table| table.done).count();
             parts.push(format!("{done} of {} tables", self.tables.len()));
