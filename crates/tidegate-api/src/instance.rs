@@ -1,4 +1,4 @@
-use crate::{Command, Status};
+use crate::{Command, Objects, Status};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
@@ -39,15 +39,6 @@ impl fmt::Debug for EndpointSpec {
             .field("password", &password)
             .finish()
     }
-}
-
-/// Which tables, in the words of `tidegate sync`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Objects {
-    pub include: Vec<String>,
-    pub exclude: Vec<String>,
-    pub rename: Vec<String>,
 }
 
 /// How it runs; what is left out is chosen.

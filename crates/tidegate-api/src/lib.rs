@@ -5,6 +5,7 @@
 mod alert;
 mod client;
 mod instance;
+mod objects;
 mod status;
 
 pub use alert::{Alert, AlertKind, AlertMessage, AlertSettings, Alerts};
@@ -12,8 +13,9 @@ pub use client::{Client, Refusal};
 pub use instance::{
     AccountView, Activity, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult,
     Commands, CreateInstance, DroppedTable, EndpointSpec, Instance, InstanceList, Kind, LoggedIn, Login,
-    NewEndpoints, NewName, NewPasswords, Objects, ObjectsChange, PrecheckItem, PrecheckResult, Problem,
-    Progress, PutAccount, ResetPreview, Skip, TableState, Transition, TreeColumn, TreeRequest, TreeTable,
-    Tuning, WantedObjects,
+    NewEndpoints, NewName, NewPasswords, ObjectsChange, PrecheckItem, PrecheckResult, Problem, Progress,
+    PutAccount, ResetPreview, Skip, TableState, Transition, TreeColumn, TreeRequest, TreeTable, Tuning,
+    WantedObjects,
 };
+pub use objects::{ChangeKind, Existing, ObjectRule, Objects, SchemaChangeKind};
 pub use status::{Command, Status};

@@ -75,7 +75,10 @@ pub async fn run(
     for _ in 1..COPY_ATTEMPTS {
         let link = Link::new(&source, &target, &options, &progress, &stop);
         match link.run().await {
-            Err(error) if error.code() == Code::SchemaChangedWhileCopying => {
+            // Beside rows that were there before nobody could find the copied ones that the source has not any more.
+            Err(error)
+                if error.code() == Code::SchemaChangedWhileCopying && !options.selection.keeps_rows() =>
+            {
                 tracing::info!(%error, "the copy begins anew");
                 target.reset().await?;
             }

@@ -10,6 +10,7 @@ mod error;
 mod finding;
 mod name;
 mod position;
+mod rule;
 mod selection;
 mod source;
 mod target;
@@ -23,6 +24,7 @@ pub use error::{Code, Error, Result, Retry};
 pub use finding::{Finding, FindingSide};
 pub use name::{InstanceName, TableName};
 pub use position::{Position, Seq};
+pub use rule::{Changes, Columns, Rule, SchemaChanges};
 pub use selection::{Pattern, Selection};
 pub use source::{
     Capture, CaptureSink, Chunk, Commit, Cursor, Definition, Source, Stage, Table, TableReader,

@@ -1,4 +1,4 @@
-use crate::TableName;
+use crate::{Rule, TableName};
 use std::collections::BTreeMap;
 
 /// `database.table` with `*` and `?` in either part; `\` takes the next character as it is. A part may be in
@@ -46,7 +46,8 @@ impl Pattern {
         fits(&self.database, database) && self.table == [Piece::Many]
     }
 
-    fn literal(&self) -> Option<TableName> {
+    /// The one table that it means, if it has no `*` and no `?`.
+    pub(crate) fn literal(&self) -> Option<TableName> {
         let plain = |pieces: &[Piece]| {
             pieces
                 .iter()
@@ -109,6 +110,8 @@ pub struct Selection {
     exclude: Vec<Pattern>,
     rename_tables: BTreeMap<TableName, TableName>,
     rename_databases: BTreeMap<String, String>,
+    rules: Vec<Rule>,
+    keeps_rows: bool,
     /// What this selects does not take part.
     beyond: Option<Box<Selection>>,
 }
@@ -129,6 +132,34 @@ impl Selection {
             selection.add_rename(text)?;
         }
         Ok(selection)
+    }
+
+    /// How tables are carried over that are not carried over as they are. Errors name the rule at fault.
+    pub fn with_rules(mut self, rules: Vec<Rule>) -> Result<Self, String> {
+        if let Some(objection) = rules.iter().find_map(Rule::objection) {
+            return Err(objection);
+        }
+        self.rules = rules;
+        Ok(self)
+    }
+
+    /// Rows that tables of the target have before the link begins stay there, unless the source has one with their key.
+    pub fn keeping_rows(mut self, keeps_rows: bool) -> Self {
+        self.keeps_rows = keeps_rows;
+        self
+    }
+
+    pub fn keeps_rows(&self) -> bool {
+        self.keeps_rows
+    }
+
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule for a table: the first whose pattern fits.
+    pub fn rule(&self, database: &str, table: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.tables.matches(database, table))
     }
 
     fn add_rename(&mut self, text: &str) -> Result<(), String> {
@@ -195,9 +226,12 @@ impl Selection {
         let tables = self.rename_tables.iter().map(|(from, to)| format!("{from}={to}"));
         let databases = self.rename_databases.iter().map(|(from, to)| format!("{from}.*={to}.*"));
         let renames = tables.chain(databases).collect::<Vec<_>>().join(" ");
+        let rules: Vec<String> = self.rules.iter().map(Rule::fingerprint).collect();
+        let rules = if rules.is_empty() { String::new() } else { format!(" rules[{}]", rules.join("; ")) };
+        let keeps_rows = if self.keeps_rows { " keeping rows" } else { "" };
         let beyond = self.beyond.as_ref().map(|beyond| format!(" beyond[{}]", beyond.fingerprint()));
         format!(
-            "include[{}] exclude[{}] rename[{renames}]{}",
+            "include[{}] exclude[{}] rename[{renames}]{rules}{keeps_rows}{}",
             texts(&self.include),
             texts(&self.exclude),
             beyond.unwrap_or_default()
@@ -271,6 +305,24 @@ mod tests {
         );
         assert_eq!(added.map("new", "t"), TableName::new("fresh", "t"));
         assert_ne!(added.fingerprint(), after.fingerprint());
+    }
+
+    #[test]
+    fn the_first_rule_that_fits() {
+        let rule = |tables: &str, filter: Option<&str>| Rule {
+            filter: filter.map(str::to_owned),
+            ..Rule::new(Pattern::parse(tables).unwrap())
+        };
+        let rules = vec![rule("shop.order", Some("id > 5")), rule("shop.*", None)];
+        let plain = selection(&["shop.*"], &[], &[]).unwrap();
+        let chosen = plain.clone().with_rules(rules.clone()).unwrap();
+        assert_eq!(chosen.rule("shop", "order"), Some(&rules[0]));
+        assert_eq!(chosen.rule("shop", "item"), Some(&rules[1]));
+        assert_eq!(chosen.rule("crm", "order"), None);
+        assert!(chosen.fingerprint().contains("where(id > 5)"));
+        assert!(!plain.fingerprint().contains("rules"));
+        let error = plain.with_rules(vec![rule("shop.*", Some("id > 5"))]).unwrap_err();
+        assert!(error.contains("'shop.*'") && error.contains("need one table"), "{error}");
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Statements {
                 sql.extend_from_slice(
                     format!("INSERT INTO {} ({}) VALUES ", plan.target, names(plan)).as_bytes(),
                 );
-                return push_row(sql, plan, &[], change.after);
+                return push_row(sql, plan, change.before, change.after);
             }
             Op::Delete => sql.extend_from_slice(format!("DELETE FROM {}", plan.target).as_bytes()),
             Op::Update => {
@@ -167,21 +167,20 @@ impl Batch {
         }
         let table = self.table(change.plan);
         match change.op {
-            Op::Insert => self.put(table, change.plan, &[], change.after),
+            Op::Insert => self.put_moved(table, change),
             Op::Delete => self.remove(table, change.plan, change.before),
-            Op::Update if same_key(change) => self.put(table, change.plan, change.before, change.after),
+            Op::Update if same_key(change) => self.put(table, change),
             Op::Update => {
                 self.remove(table, change.plan, change.before)?;
-                let mut after = change.after.to_vec();
-                self.put_moved(table, change, &mut after)
+                self.put_moved(table, change)
             }
         }
     }
 
-    /// The new row of an update that changed the key. JSON diffs are over the old row.
-    fn put_moved(&mut self, table: usize, change: &RowChange<'_, '_>, after: &mut [Cell<'_>]) -> Result<()> {
+    /// A row under a key that it did not have before. JSON diffs are over the old row.
+    fn put_moved(&mut self, table: usize, change: &RowChange<'_, '_>) -> Result<()> {
         let entry = self.entry(table, change.plan, change.after)?;
-        self.set_after(table, entry, change.plan, change.before, after)
+        self.set_after(table, entry, change.plan, change.before, change.after)
     }
 
     fn table(&mut self, plan: &Arc<Plan>) -> usize {
@@ -199,10 +198,10 @@ impl Batch {
         self.tables.len() - 1
     }
 
-    fn put(&mut self, table: usize, plan: &Plan, before: &[Cell<'_>], after: &[Cell<'_>]) -> Result<()> {
-        let entry = self.entry(table, plan, if before.is_empty() { after } else { before })?;
-        self.touch_before(table, entry, plan, before)?;
-        self.set_after(table, entry, plan, before, after)
+    fn put(&mut self, table: usize, change: &RowChange<'_, '_>) -> Result<()> {
+        let entry = self.entry(table, change.plan, change.before)?;
+        self.touch_before(table, entry, change.plan, change.before)?;
+        self.set_after(table, entry, change.plan, change.before, change.after)
     }
 
     fn set_after(
@@ -313,7 +312,7 @@ impl Batch {
         let name: Arc<str> = plan.target.as_str().into();
         let free = Expected { affected: Affected::Any, warnings_max: 0 };
         let exact = Affected::Rows(1);
-        let affected = if mode == Mode::Exact { exact } else { Affected::Any };
+        let affected = if plan.mode(mode) == Mode::Exact { exact } else { Affected::Any };
         self.ordered.sql.extend_from_slice(b"SET foreign_key_checks=1");
         self.ordered.close(free, &name);
         let zeros = self.ordered.push_change(change)?;
@@ -326,6 +325,7 @@ impl Batch {
     /// Turns the rows so far into statements that come before all that follows.
     fn settle(&mut self, mode: Mode, values_function: bool) {
         for table in &mut self.tables {
+            let mode = table.plan.mode(mode);
             table.entries.sort_by_key(|entry| entry.place);
             table.delete(&self.sql, mode, &mut self.ordered);
             table.write(&self.sql, mode, values_function, &mut self.ordered);

@@ -21,6 +21,8 @@ pub(crate) struct TableInfo {
     pub(crate) parents: Vec<ForeignKey>,
     /// A sequence of MariaDB: its one row is the state, and writing a row sets it.
     pub(crate) sequence: bool,
+    /// Rows for which this condition is not true do not take part.
+    pub(crate) filter: Option<String>,
     pub(crate) rows_estimated: u64,
     pub(crate) bytes_estimated: u64,
 }
@@ -36,6 +38,8 @@ pub(crate) struct ColumnInfo {
     pub(crate) collation: Option<u32>,
     pub(crate) charset: Option<String>,
     pub(crate) generated: bool,
+    /// Whether it takes part.
+    pub(crate) chosen: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +73,7 @@ impl TableInfo {
             unique_expression: false,
             parents: Vec::new(),
             sequence: false,
+            filter: None,
             rows_estimated: 0,
             bytes_estimated: 0,
         }
@@ -163,6 +168,7 @@ async fn read_columns(conn: &mut Conn, list: &str, tables: &mut Tables) -> Resul
             unsigned: column_type.contains("unsigned"),
             collation: collation.and_then(|name| collations.get(&name).copied()),
             charset,
+            chosen: true,
             generated: extra.contains("VIRTUAL GENERATED")
                 || extra.contains("STORED GENERATED")
                 || extra.contains("PERSISTENT")

@@ -68,6 +68,7 @@ pub(crate) struct Decoder {
 pub(crate) struct RowChange<'a, 'e> {
     pub(crate) plan: &'a Arc<Plan>,
     pub(crate) op: Op,
+    /// The old row. An insert has one where a row begins to take part: its JSON may be changes of that.
     pub(crate) before: &'a [Cell<'e>],
     pub(crate) after: &'a [Cell<'e>],
     pub(crate) silent_cascades: bool,
@@ -76,7 +77,17 @@ pub(crate) struct RowChange<'a, 'e> {
 impl RowChange<'_, '_> {
     /// Whether foreign keys change child rows because of it, and the log does not say so.
     pub(crate) fn cascades(&self) -> bool {
-        self.silent_cascades && self.plan.cascades(self.before, self.after)
+        self.silent_cascades && self.op != Op::Insert && self.plan.cascades(self.before, self.after)
+    }
+
+    /// What is left of it under the table's rule.
+    fn narrowed(self) -> Result<Option<Self>> {
+        let Some(narrowing) = &self.plan.narrowing else { return Ok(Some(self)) };
+        let op = narrowing.narrow(&self.plan.map, self.op, self.before, self.after)?;
+        Ok(op.map(|op| match op {
+            Op::Delete => Self { op, after: &[], ..self },
+            Op::Insert | Op::Update => Self { op, ..self },
+        }))
     }
 }
 
@@ -101,8 +112,9 @@ impl Decoder {
             return Ok(());
         }
         let map = TableMap::parse(entry.body, entry.origin)?;
+        let rule = self.knowledge.selection.rule(&map.schema, &map.table);
         let plan = match counterpart(&self.knowledge, &self.known, &map.schema, &map.table)? {
-            Some(info) => Some(Arc::new(Plan::make(map, info, &self.known)?)),
+            Some(info) => Some(Arc::new(Plan::make(map, info, &self.known, rule)?)),
             None => None,
         };
         self.plans.insert(id, (entry.body.to_vec(), plan));
@@ -129,7 +141,10 @@ impl Decoder {
                 return Err(Error::new(Code::RowImage, what));
             }
             let silent_cascades = entry.silent_cascades;
-            each(RowChange { plan, op: event.op, before: &before, after: &after, silent_cascades })?;
+            let change = RowChange { plan, op: event.op, before: &before, after: &after, silent_cascades };
+            if let Some(change) = change.narrowed()? {
+                each(change)?;
+            }
         }
         Ok(())
     }

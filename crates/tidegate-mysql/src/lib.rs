@@ -14,6 +14,7 @@ mod connect;
 mod ddl;
 mod decode;
 mod definitions;
+mod filter;
 mod footprint;
 #[allow(dead_code, reason = "a set has its whole algebra, tested against a model")]
 mod gtid;
@@ -33,7 +34,7 @@ mod tree;
 mod writer;
 mod xa;
 
-pub use check::look;
+pub use check::{check_rules, look, read_rules};
 pub use compare::MysqlComparable;
 pub use connect::{Endpoint, Tls};
 pub use remains::Remain;

@@ -20,6 +20,17 @@ const STATEMENT_BYTES: usize = 1 << 20;
 
 const LOCK_SECONDS: u32 = 3;
 
+/// Rows that the table has from before the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowsBefore {
+    /// There must be none.
+    None,
+    /// They are welcome.
+    MayBe,
+    /// There are some, which stay.
+    Kept,
+}
+
 pub(crate) struct TableLoader {
     endpoint: Endpoint,
     marker: Marker,
@@ -29,6 +40,7 @@ pub(crate) struct TableLoader {
     info: Arc<TableInfo>,
     conn: Conn,
     opened: Instant,
+    rows_before: RowsBefore,
     local: bool,
     buffer: Vec<u8>,
     shapes: Vec<Shape>,
@@ -67,6 +79,7 @@ impl TableLoader {
         instance: InstanceName,
         source_name: TableName,
         info: Arc<TableInfo>,
+        rows_before: RowsBefore,
     ) -> Result<Self> {
         let marker = Marker::new(instance.clone());
         let mut conn = open_session(endpoint, &marker).await?;
@@ -75,7 +88,19 @@ impl TableLoader {
             .map(|column| shape(&column.data_type, column.charset.as_deref()))
             .collect();
         let (endpoint, buffer, opened) = (endpoint.clone(), Vec::new(), Instant::now());
-        Ok(Self { opened, endpoint, marker, instance, source_name, info, conn, local, buffer, shapes })
+        Ok(Self {
+            opened,
+            rows_before,
+            endpoint,
+            marker,
+            instance,
+            source_name,
+            info,
+            conn,
+            local,
+            buffer,
+            shapes,
+        })
     }
 
     fn table(&self) -> String {
@@ -93,6 +118,7 @@ impl TableLoader {
 
     /// The progress is moved on first: who fails at that must not touch the table.
     async fn begin_anew(&mut self, version: u64, snapshot: Option<Position>) -> Result<()> {
+        let snapshot_is_needed = snapshot.is_some();
         let snapshot = snapshot.map_or("NULL".to_owned(), |position| quote_text(position.as_str()));
         if version == 0 {
             run(&mut self.conn, &made_statement(&self.instance, &self.source_name, MadeFor::Copy)).await?;
@@ -100,7 +126,9 @@ impl TableLoader {
         session::claim_definitions(&mut self.conn, &self.instance).await?;
         let table = self.table();
         let is_filled = has_rows(&mut self.conn, &table).await?;
-        if version == 0 && is_filled {
+        if version == 0 && is_filled && self.rows_before != RowsBefore::None {
+            self.keep_rows(snapshot_is_needed).await?;
+        } else if version == 0 && is_filled {
             let what = format!("{table} has got rows since the link was begun, and not from it");
             return Err(Error::new(Code::TargetNotEmpty, what));
         }
@@ -111,10 +139,25 @@ impl TableLoader {
         );
         let outcome = run(&mut self.conn, &statement).await?;
         self.expect_moved(outcome)?;
-        if is_filled {
+        if is_filled && self.rows_before != RowsBefore::Kept {
             run(&mut self.conn, &format!("TRUNCATE TABLE {table}")).await?;
         }
         session::release_definitions(&mut self.conn, &self.instance).await
+    }
+
+    /// Rows without a key would come twice, and a table that is copied at one moment must be empty before.
+    async fn keep_rows(&mut self, snapshot_is_needed: bool) -> Result<()> {
+        if snapshot_is_needed {
+            let what = format!(
+                "{} has rows and can keep none: it has no key, or foreign keys change its rows unseen",
+                self.table()
+            );
+            let remedy = format!("TRUNCATE TABLE {} on the target, or exclude it", self.table());
+            return Err(Error::new(Code::TargetNotEmpty, what).with_remedy(remedy));
+        }
+        run(&mut self.conn, &state::keep_statement(&self.instance, &self.source_name)).await?;
+        self.rows_before = RowsBefore::Kept;
+        Ok(())
     }
 
     fn expect_moved(&self, outcome: Outcome) -> Result<()> {
@@ -216,7 +259,8 @@ impl TableLoader {
     /// that had it gives way; its own new state is in the log, because it was changed after it was read. A table without
     /// a key is read in one snapshot, in which nothing moves.
     fn replaces(&self) -> bool {
-        self.info.key().is_some() && (self.info.unique.len() > 1 || self.info.unique_expression)
+        self.rows_before == RowsBefore::Kept
+            || self.info.key().is_some() && (self.info.unique.len() > 1 || self.info.unique_expression)
     }
 
     fn is_enum(&self, place: usize) -> bool {

@@ -6,11 +6,12 @@ use crate::binlog::rows::Cell;
 use crate::binlog::table_map::{Column, Kind, TableMap};
 use crate::catalog::{ColumnInfo, ForeignKey, TableInfo};
 use crate::connect::quote;
+use crate::filter::Narrowing;
 use crate::gtid::MysqlPosition;
 use crate::hash::{Hash, seed};
 use crate::target::Known;
 use std::sync::Arc;
-use tidegate_model::{Code, ConflictKey, Error, Result, TableName};
+use tidegate_model::{Changes, Code, Columns, ConflictKey, Error, Mode, Result, Rule, TableName};
 
 /// How rows of one table map are written to their target table.
 pub(crate) struct Plan {
@@ -22,8 +23,12 @@ pub(crate) struct Plan {
     pub(crate) written: Vec<(usize, String)>,
     /// The cells of the key, with their names; empty for a table without one.
     pub(crate) key: Vec<(usize, String)>,
-    /// For each cell, its column's place in `info`.
-    places: Vec<usize>,
+    /// For each cell, its column's place in `info`; `None` if it does not take part.
+    places: Vec<Option<usize>>,
+    /// What of the table's changes takes part, if not everything.
+    pub(crate) narrowing: Option<Narrowing>,
+    /// Whether the target may have other rows than the source: then changes find what they find.
+    pub(crate) lenient: bool,
     /// Whether more than the key is unique: then rows are replaced, not updated in place.
     pub(crate) more_unique: bool,
     /// Cells of JSON columns: a server may hold 1 and 1.0 for equal and leave an update undone.
@@ -58,18 +63,27 @@ enum Fold {
 }
 
 impl Plan {
-    pub(crate) fn make(mut map: TableMap, info: Arc<TableInfo>, known: &Known) -> Result<Self> {
-        let places = places(&map, &info)?;
+    pub(crate) fn make(
+        mut map: TableMap,
+        info: Arc<TableInfo>,
+        known: &Known,
+        rule: Option<&Rule>,
+    ) -> Result<Self> {
+        let source = TableName::new(&map.schema, &map.table);
+        let places = places(&map, &info, rule.map(|rule| &rule.columns))?;
         if !map.has_names {
             complete(&mut map, &info, &places);
         }
-        let cell_of = |place: usize| places.iter().position(|at| *at == place);
+        let cell_of = |place: usize| places.iter().position(|at| *at == Some(place));
         let named = |place: usize| Some((cell_of(place)?, quote(&info.columns[place].name)));
-        let written = places.iter().enumerate().filter(|(_, place)| !info.columns[**place].generated);
-        let written = written.map(|(cell, place)| (cell, quote(&info.columns[*place].name))).collect();
+        let taken =
+            places.iter().enumerate().filter_map(|(cell, place)| Some((cell, &info.columns[(*place)?])));
+        let written = taken.filter(|(_, column)| !column.generated);
+        let written = written.map(|(cell, column)| (cell, quote(&column.name))).collect();
         let key = info.key().and_then(|key| key.columns.iter().map(|place| named(*place)).collect());
         let key: Vec<(usize, String)> = key.unwrap_or_default();
-        let source = TableName::new(&map.schema, &map.table);
+        let narrowing = rule.map(|rule| Narrowing::of(rule, &map)).transpose()?.flatten();
+        let keeps_rows = known.kept.contains(&source);
         let mut plan = Self {
             target: format!("{}.{}", quote(&info.name.database), quote(&info.name.table)),
             written,
@@ -80,6 +94,8 @@ impl Plan {
             cascading: Vec::new(),
             whole_table: (key.is_empty() || info.unique_expression).then(|| seed(&[&info.name.to_string()])),
             key,
+            lenient: keeps_rows || rule.is_some_and(|rule| rule.changes != Changes::ALL),
+            narrowing,
             places: Vec::new(),
             map,
             info,
@@ -89,13 +105,18 @@ impl Plan {
         plan.find_conflicts(&places, known);
         for column in known.cascading_columns(&plan.info.name) {
             let place = plan.info.column(&column);
-            plan.cascading.extend(place.and_then(|place| places.iter().position(|at| *at == place)));
+            plan.cascading.extend(place.and_then(|place| places.iter().position(|at| *at == Some(place))));
         }
         plan.places = places;
+        if plan.lenient && plan.key.is_empty() {
+            let what = format!("{source} has no key, and only some of its changes are wanted");
+            return Err(Error::new(Code::BadPattern, what)
+                .with_remedy("give the table a key, or take it as it is, or leave it out"));
+        }
         Ok(plan)
     }
 
-    fn find_conflicts(&mut self, places: &[usize], known: &Known) {
+    fn find_conflicts(&mut self, places: &[Option<usize>], known: &Known) {
         let info = self.info.clone();
         let table = info.name.to_string();
         for key in &info.unique {
@@ -113,9 +134,16 @@ impl Plan {
         }
     }
 
-    fn add_conflict(&mut self, seed: u64, columns: &[usize], shared: bool, places: &[usize], partial: bool) {
+    fn add_conflict(
+        &mut self,
+        seed: u64,
+        columns: &[usize],
+        shared: bool,
+        places: &[Option<usize>],
+        partial: bool,
+    ) {
         let cells = columns.iter().map(|column| {
-            let cell = places.iter().position(|place| place == column)?;
+            let cell = places.iter().position(|place| *place == Some(*column))?;
             let fold = || fold(&self.map.columns[cell], &self.info.columns[*column]);
             Some((cell, if partial { Fold::Nothing } else { fold() }))
         });
@@ -183,7 +211,12 @@ impl Plan {
 
     /// Whether the cell's column is of the type JSON in the target.
     pub(crate) fn is_json(&self, cell: usize) -> bool {
-        self.info.columns[self.places[cell]].data_type == "json"
+        self.places[cell].is_some_and(|place| self.info.columns[place].data_type == "json")
+    }
+
+    /// What may be expected of the rows in the target.
+    pub(crate) fn mode(&self, mode: Mode) -> Mode {
+        if self.lenient { Mode::Overlap } else { mode }
     }
 
     pub(crate) fn source_name(&self) -> String {
@@ -259,12 +292,16 @@ fn fold_of_collation(id: u32) -> Fold {
 }
 
 /// For each cell of the log's rows, the column of the target.
-fn places(map: &TableMap, info: &TableInfo) -> Result<Vec<usize>> {
+fn places(map: &TableMap, info: &TableInfo, columns: Option<&Columns>) -> Result<Vec<Option<usize>>> {
     let differs = |what: String| Error::new(Code::DefinitionDiffers, format!("{}: {what}", info.name));
     if map.has_names {
         let named = map.columns.iter().map(|column| {
             let name = column.name.as_deref().unwrap_or_default();
-            info.column(name).ok_or_else(|| differs(format!("column {name} is not in the target")))
+            let Some(name) = columns.map_or(Some(name), |columns| columns.target_name(name)) else {
+                return Ok(None);
+            };
+            let place = info.column(name);
+            place.map(Some).ok_or_else(|| differs(format!("column {name} is not in the target")))
         });
         return named.collect();
     }
@@ -283,12 +320,13 @@ fn places(map: &TableMap, info: &TableInfo) -> Result<Vec<usize>> {
             )));
         }
     }
-    Ok((0..map.columns.len()).collect())
+    Ok((0..map.columns.len()).map(Some).collect())
 }
 
 /// What a server with less metadata leaves out stands in the target's own definition.
-fn complete(map: &mut TableMap, info: &TableInfo, places: &[usize]) {
+fn complete(map: &mut TableMap, info: &TableInfo, places: &[Option<usize>]) {
     for (column, place) in map.columns.iter_mut().zip(places) {
+        let Some(place) = place else { continue };
         let target = &info.columns[*place];
         column.unsigned = target.unsigned;
         let textual = matches!(column.kind, Kind::VarChar { .. } | Kind::Char { .. } | Kind::Blob { .. });

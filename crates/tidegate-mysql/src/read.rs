@@ -23,7 +23,7 @@ const LOCK_SECONDS: u32 = 5;
 
 /// The columns that a copy carries, in the table's order.
 pub(crate) fn written_columns(table: &TableInfo) -> impl Iterator<Item = &ColumnInfo> {
-    table.columns.iter().filter(|column| !column.generated)
+    table.columns.iter().filter(|column| column.chosen && !column.generated)
 }
 
 /// A column in a SELECT such that its text is exactly what is stored: a FLOAT is widened because its text has six
@@ -41,7 +41,7 @@ fn expression(column: &ColumnInfo) -> String {
 pub(crate) struct KeyedReader {
     endpoint: Endpoint,
     conn: Conn,
-    /// `SELECT … FROM …` without its end.
+    /// `SELECT … FROM … WHERE …`, to which more conditions can be added.
     select: String,
     order: String,
     /// Names of the key's columns.
@@ -101,9 +101,9 @@ impl KeyedReader {
     }
 
     fn question(&self) -> String {
-        let condition =
-            self.after.as_ref().map(|after| format!(" WHERE {}", self.beyond(after))).unwrap_or_default();
-        format!("{}{condition} ORDER BY {} LIMIT {}", self.select, self.order, self.rows_per_question)
+        let beyond = self.after.as_ref().map(|after| format!(" AND ({})", self.beyond(after)));
+        let (select, beyond) = (&self.select, beyond.unwrap_or_default());
+        format!("{select}{beyond} ORDER BY {} LIMIT {}", self.order, self.rows_per_question)
     }
 
     /// `(a, b) > (x, y)` in the form in which servers use an index.
@@ -321,7 +321,8 @@ async fn interrupt(endpoint: &Endpoint, connection: u32) -> Result<()> {
 
 fn select(table: &TableInfo, expressions: &[String]) -> String {
     let name = format!("{}.{}", quote(&table.name.database), quote(&table.name.table));
-    format!("SELECT {} FROM {name}", expressions.join(", "))
+    let filter = table.filter.as_deref().unwrap_or("TRUE");
+    format!("SELECT {} FROM {name} WHERE {filter}", expressions.join(", "))
 }
 
 /// Keys of ENUM and SET sort by number, as they compare here.

@@ -21,7 +21,7 @@ use crate::writer::LaneWriter;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tidegate_model::{
-    Code, Error, InstanceName, LaneCheckpoint, Mode, Result, Retry, Selection, TableName, Transaction,
+    Code, Error, InstanceName, LaneCheckpoint, Mode, Result, Retry, Rule, Selection, TableName, Transaction,
 };
 
 const ANSI_QUOTES: u64 = 1 << 2;
@@ -99,6 +99,7 @@ struct Change {
     makes: Vec<TableName>,
     /// Foreign keys that it may bring.
     keys: NewKeys,
+    wanted: Wanted,
 }
 
 /// Runs the schema change and moves the checkpoint; safe to repeat at any point.
@@ -109,6 +110,14 @@ pub(crate) async fn carry_out(
     mode: Mode,
 ) -> Result<()> {
     let change = read(writer, &transaction)?;
+    if change.wanted == Wanted::No {
+        tracing::info!(
+            statement = excerpt(&change.statement),
+            "a schema change is left out, as its rule says"
+        );
+        writer.settle(checkpoint, "DO 0").await?;
+        return Ok(());
+    }
     if mode == Mode::Overlap {
         refuse_copied(writer, &change).await?;
     }
@@ -193,10 +202,60 @@ fn read(writer: &LaneWriter, transaction: &Transaction<'_>) -> Result<Change> {
         settings: settings(&query),
         statement,
         makes: makes(&scanned, selection),
+        wanted: wanted(&scanned, selection),
         keys: NewKeys::of(&scanned, selection, entry.silent_cascades),
         scanned,
         touched,
     })
+}
+
+/// What the tables' rules say to a schema change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Yes,
+    No,
+    /// It must not be carried out as it is.
+    Refused(&'static str),
+}
+
+fn wanted(scanned: &Scanned, selection: &Selection) -> Wanted {
+    let rules = scanned.tables.iter().filter_map(|name| {
+        let database = scanned.database_of(name)?;
+        let is_ours =
+            selects(selection, database, &name.table) && !matches!(name.role, Role::Like | Role::Reference);
+        is_ours.then(|| selection.rule(database, &name.table))
+    });
+    let rules: Vec<Option<&Rule>> = rules.collect();
+    let carries = |rule: &&Option<&Rule>| {
+        rule.is_none_or(|rule| match scanned.kind {
+            Kind::CreateTable { .. } | Kind::CreateView | Kind::CreateSequence => rule.schema_changes.create,
+            Kind::DropTable { .. } | Kind::DropView | Kind::DropSequence => rule.schema_changes.drop,
+            Kind::RenameTable => rule.schema_changes.rename,
+            Kind::TruncateTable => rule.schema_changes.truncate,
+            Kind::AlterTable if scanned.truncates_partition => rule.schema_changes.truncate,
+            _ => rule.schema_changes.alter,
+        })
+    };
+    let left_out = rules.iter().filter(|rule| !carries(rule)).count();
+    if left_out > 0 && left_out == rules.len() {
+        return Wanted::No;
+    }
+    if left_out > 0 {
+        return Wanted::Refused("some of its tables are under a rule that leaves it out, others are not");
+    }
+    let names_columns = matches!(
+        scanned.kind,
+        Kind::CreateTable { .. }
+            | Kind::AlterTable
+            | Kind::CreateIndex
+            | Kind::DropIndex
+            | Kind::CreateTrigger
+    );
+    let is_reshaped = |rule: &Option<&Rule>| rule.is_some_and(|rule| !rule.columns.are_all());
+    if names_columns && rules.iter().any(is_reshaped) {
+        return Wanted::Refused("in the target the table has other columns, by its rule");
+    }
+    Wanted::Yes
 }
 
 /// The selected tables that are there after the statement and were not before.
@@ -281,6 +340,10 @@ async fn refuse_copied(writer: &mut LaneWriter, change: &Change) -> Result<()> {
 }
 
 async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, may_be_there: bool) -> Result<()> {
+    if let Wanted::Refused(why) = &change.wanted {
+        let what = format!("{}: {why}", excerpt(&change.statement));
+        return Err(Error::new(Code::SchemaChangeFailed, what));
+    }
     if !change.default_database.is_empty() {
         // The database may be gone by now: then the statement does not need it.
         let used = run(conn, &format!("USE {}", quote(&change.default_database))).await;

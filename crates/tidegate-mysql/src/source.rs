@@ -3,6 +3,7 @@
 use crate::capture::BinlogCapture;
 use crate::catalog::{self, OWN_SCHEMAS, TableInfo};
 use crate::connect::{Endpoint, Server, question_setup, understand};
+use crate::filter::Filter;
 use crate::gtid::MysqlPosition;
 use crate::read::{KeyedReader, SnapshotReader};
 use crate::{cascade, check, definitions};
@@ -77,6 +78,13 @@ pub(crate) async fn selected_tables(conn: &mut Conn, selection: &Selection) -> R
     let mut tables =
         catalog::read(conn, &databases, &|database, table| selects(selection, database, table)).await?;
     tables.retain(|table| !table.sequence);
+    for table in &mut tables {
+        let Some(rule) = selection.rule(&table.name.database, &table.name.table) else { continue };
+        table.filter = rule.filter.as_deref().map(Filter::parse).transpose()?.map(|filter| filter.sql());
+        for column in &mut table.columns {
+            column.chosen = rule.columns.target_name(&column.name).is_some();
+        }
+    }
     Ok(tables)
 }
 

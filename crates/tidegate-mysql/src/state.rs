@@ -5,6 +5,7 @@ use crate::journal::Token;
 use crate::session::run;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use std::collections::HashSet;
 use tidegate_model::{
     Checkpoint, Code, CopyProgress, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position,
     Reselection, Result, Seq, SeqSet, TableName,
@@ -40,6 +41,10 @@ pub(crate) async fn prepare(conn: &mut Conn) -> Result<()> {
         format!(
             "CREATE TABLE IF NOT EXISTS tidegate.xa (instance {NAME}, xid VARCHAR(300) CHARACTER SET ascii \
              COLLATE ascii_bin NOT NULL, changes LONGBLOB NOT NULL, PRIMARY KEY (instance, xid)) ENGINE=InnoDB"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS tidegate.kept (instance {NAME}, database_name {OBJECT}, table_name {OBJECT}, \
+             PRIMARY KEY (instance, database_name, table_name)) ENGINE=InnoDB"
         ),
     ];
     for statement in &tables {
@@ -162,6 +167,20 @@ pub(crate) async fn read_copied(conn: &mut Conn, condition: &str) -> Result<Vec<
     Ok(progress.collect())
 }
 
+/// Notes that a table had rows before, which stay. `table` is its name in the source.
+pub(crate) fn keep_statement(instance: &InstanceName, table: &TableName) -> String {
+    let (database, table) = (hex(table.database.as_bytes()), hex(table.table.as_bytes()));
+    format!("INSERT IGNORE INTO tidegate.kept VALUES ('{instance}', _utf8mb4 {database}, _utf8mb4 {table})")
+}
+
+/// Tables that had rows before the link began, by their names in the source.
+pub(crate) async fn kept_tables(conn: &mut Conn, instance: &InstanceName) -> Result<HashSet<TableName>> {
+    let question =
+        format!("SELECT database_name, table_name FROM tidegate.kept WHERE instance = '{instance}'");
+    let rows: Vec<(String, String)> = conn.query(question).await.map_err(understand)?;
+    Ok(rows.into_iter().map(|(database, table)| TableName::new(database, table)).collect())
+}
+
 /// Writes the rows of a new link.
 pub(crate) async fn begin(conn: &mut Conn, instance: &InstanceName, state: &LinkState) -> Result<()> {
     run(conn, "BEGIN").await?;
@@ -237,11 +256,16 @@ pub(crate) async fn reselect(
                 quote_text(database),
                 quote_text(table)
             );
-            run(conn, &format!("DELETE FROM tidegate.copy WHERE {own} AND {name}")).await?;
+            for of_tables in ["copy", "kept"] {
+                run(conn, &format!("DELETE FROM tidegate.{of_tables} WHERE {own} AND {name}")).await?;
+            }
         }
     }
     if let Some(joined) = &joined {
-        run(conn, &format!("UPDATE tidegate.copy SET instance = '{instance}' WHERE {joined}")).await?;
+        for of_tables in ["copy", "kept"] {
+            let moved = format!("UPDATE tidegate.{of_tables} SET instance = '{instance}' WHERE {joined}");
+            run(conn, &moved).await?;
+        }
         for table in ["ddl", "checkpoint", "link"] {
             run(conn, &format!("DELETE FROM tidegate.{table} WHERE {joined}")).await?;
         }
@@ -269,7 +293,7 @@ pub(crate) async fn reselect(
 pub(crate) async fn forget(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
     Token::new(instance).drop(conn).await?;
     run(conn, "BEGIN").await?;
-    for table in ["xa", "ddl", "copy", "checkpoint", "link"] {
+    for table in ["xa", "ddl", "kept", "copy", "checkpoint", "link"] {
         run(conn, &format!("DELETE FROM tidegate.{table} WHERE instance = '{instance}'")).await?;
     }
     run(conn, "COMMIT").await.map(|_| ())

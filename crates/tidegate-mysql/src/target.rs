@@ -4,7 +4,7 @@ use crate::catalog::{self, TableInfo};
 use crate::connect::{Endpoint, Server, has_rows, question_setup, quote};
 use crate::footprint::Footprints;
 use crate::gtid::MysqlPosition;
-use crate::loader::TableLoader;
+use crate::loader::{RowsBefore, TableLoader};
 use crate::session::{self, Marker};
 use crate::source::{parse, selects};
 use crate::state::{self, MadeFor};
@@ -41,6 +41,8 @@ pub(crate) struct Known {
     pub(crate) tables: HashMap<TableName, Arc<TableInfo>>,
     /// By the names in the source: changes up to there are in the copy already.
     pub(crate) snapshots: HashMap<TableName, MysqlPosition>,
+    /// By the names in the source: tables whose counterparts had rows before.
+    pub(crate) kept: HashSet<TableName>,
 }
 
 impl Known {
@@ -75,11 +77,13 @@ impl Knowledge {
                 snapshots.insert(progress.table, parse(&position)?);
             }
         }
+        let kept = state::kept_tables(conn, instance).await?;
         let mut inner = self.inner.write().expect("no holder panics");
         *inner = Arc::new(Known {
             generation: inner.generation + 1,
             tables: found.into_iter().map(|info| (info.name.clone(), Arc::new(info))).collect(),
             snapshots,
+            kept,
         });
         Ok(())
     }
@@ -125,7 +129,12 @@ impl MysqlTarget {
         let info = self.knowledge.current().tables.get(&name).cloned();
         let info =
             info.ok_or_else(|| Error::new(Code::MissingTable, format!("{name} is not in the target")))?;
-        TableLoader::open(&self.endpoint, self.instance.clone(), table.name.clone(), info).await
+        let rows_before = match self.selection.keeps_rows() {
+            true if self.knowledge.current().kept.contains(&table.name) => RowsBefore::Kept,
+            true => RowsBefore::MayBe,
+            false => RowsBefore::None,
+        };
+        TableLoader::open(&self.endpoint, self.instance.clone(), table.name.clone(), info, rows_before).await
     }
 
     async fn end_earlier_run(&self) -> Result<()> {
@@ -167,9 +176,13 @@ impl MysqlTarget {
             return state::forget(&mut conn, &self.instance).await;
         }
         state::begin_reset(&mut conn, &self.instance).await?;
+        let kept = state::kept_tables(&mut conn, &self.instance).await?;
         for progress in state::read_copied(&mut conn, &state::of_instance(&self.instance)).await? {
             let name = self.selection.map(&progress.table.database, &progress.table.table);
             let name = format!("{}.{}", quote(&name.database), quote(&name.table));
+            if kept.contains(&progress.table) {
+                continue;
+            }
             // Rows in a table whose copy was not begun are somebody else's.
             let awaits_copy = progress.version == 0 && !progress.done;
             if awaits_copy && !is_empty(has_rows(&mut conn, &name).await)? {

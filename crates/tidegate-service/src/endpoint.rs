@@ -168,6 +168,22 @@ impl Endpoint {
         }
     }
 
+    /// Whether rules can be understood at all: the server is not asked.
+    pub(crate) fn read_rules(&self, selection: &Selection) -> Result<()> {
+        match &self.engine {
+            Engine::Mysql(_) => tidegate_mysql::read_rules(selection),
+        }
+    }
+
+    /// Whether this server can carry the rules out.
+    pub(crate) async fn check_rules(&self, selection: &Selection) -> Result<()> {
+        match &self.engine {
+            Engine::Mysql(at) => {
+                tidegate_mysql::check_rules(at, selection).await.map_err(|e| e.context(self.side))
+            }
+        }
+    }
+
     pub(crate) fn source(&self, server_id: u32, selection: &Selection) -> Arc<dyn Source> {
         match &self.engine {
             Engine::Mysql(at) => Arc::new(MysqlSource::new(at.clone(), server_id, selection.clone())),

@@ -1,31 +1,57 @@
 //! Which tables take part, and whether their new names can be.
 
 use std::collections::HashMap;
-use tidegate_model::{Code, Error, Pattern, Result, Selection, TableName};
+use tidegate_api::{ChangeKind, Existing, ObjectRule, Objects, SchemaChangeKind};
+use tidegate_model::{
+    Changes, Code, Columns, Error, Pattern, Result, Rule, SchemaChanges, Selection, TableName,
+};
 
-/// Which tables, in a person's words.
-#[derive(Clone, Debug, Default)]
-pub struct Objects {
-    pub include: Vec<String>,
-    pub exclude: Vec<String>,
-    pub rename: Vec<String>,
+fn bad(why: String) -> Error {
+    Error::new(Code::BadPattern, why)
 }
 
-impl Objects {
-    /// Errors name the option and the text at fault.
-    pub fn read(&self) -> Result<Selection> {
-        let bad = |why: String| Error::new(Code::BadPattern, why);
-        for (option, texts) in [("--include", &self.include), ("--exclude", &self.exclude)] {
-            for text in texts {
-                Pattern::parse(text).map_err(|why| bad(format!("{option}: {why}")))?;
-            }
+/// Reads a person's words. Errors name the option and the text at fault.
+pub(crate) fn read(objects: &Objects) -> Result<Selection> {
+    for (option, texts) in [("--include", &objects.include), ("--exclude", &objects.exclude)] {
+        for text in texts {
+            Pattern::parse(text).map_err(|why| bad(format!("{option}: {why}")))?;
         }
-        Selection::new(&self.include, &self.exclude, &self.rename).map_err(|why| {
-            let why = why.strip_prefix("rename: ").unwrap_or(&why);
-            bad(format!("--rename: {why}"))
-                .with_remedy("write a.b=c.d for a table, or a.*=c.* for a whole database")
-        })
     }
+    let selection = Selection::new(&objects.include, &objects.exclude, &objects.rename).map_err(|why| {
+        let why = why.strip_prefix("rename: ").unwrap_or(&why);
+        bad(format!("--rename: {why}"))
+            .with_remedy("write a.b=c.d for a table, or a.*=c.* for a whole database")
+    })?;
+    let rules = objects.rules.iter().map(read_rule).collect::<Result<Vec<_>>>()?;
+    let selection = selection.with_rules(rules).map_err(bad)?;
+    Ok(selection.keeping_rows(objects.existing == Existing::Keep))
+}
+
+fn read_rule(rule: &ObjectRule) -> Result<Rule> {
+    let tables = Pattern::parse(&rule.tables).map_err(|why| bad(format!("a rule's tables: {why}")))?;
+    let mut read = Rule::new(tables);
+    read.filter = rule.filter.clone();
+    if let Some(columns) = &rule.columns {
+        read.columns =
+            Columns::parse(columns).map_err(|why| bad(format!("the rule for {}: {why}", rule.tables)))?;
+    }
+    if let Some(kinds) = &rule.changes {
+        read.changes = Changes {
+            insert: kinds.contains(&ChangeKind::Insert),
+            update: kinds.contains(&ChangeKind::Update),
+            delete: kinds.contains(&ChangeKind::Delete),
+        };
+    }
+    if let Some(kinds) = &rule.schema_changes {
+        read.schema_changes = SchemaChanges {
+            create: kinds.contains(&SchemaChangeKind::Create),
+            alter: kinds.contains(&SchemaChangeKind::Alter),
+            drop: kinds.contains(&SchemaChangeKind::Drop),
+            rename: kinds.contains(&SchemaChangeKind::Rename),
+            truncate: kinds.contains(&SchemaChangeKind::Truncate),
+        };
+    }
+    Ok(read)
 }
 
 /// On one server every table must get a name that does not belong to the link itself, or its changes would come back.

@@ -2,12 +2,12 @@
 
 use crate::endpoint::{Endpoint, EndpointUrl, Side};
 use crate::folder::{Owner, Surroundings, claim};
-use crate::objects::{self, Objects};
+use crate::objects;
 use crate::stable_hash;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_api::ObjectsChange;
+use tidegate_api::{Objects, ObjectsChange};
 use tidegate_engine::LANES_MAX;
 use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::Progress;
@@ -60,7 +60,8 @@ impl SyncRequest {
     pub fn resolve(&self, surroundings: &Surroundings) -> Result<SyncPlan> {
         let source = self.source.read(Side::Source)?;
         let target = self.target.read(Side::Target)?;
-        let selection = self.objects.read()?;
+        let selection = objects::read(&self.objects)?;
+        source.read_rules(&selection)?;
         let bad = |why: String| Error::new(Code::BadSetting, why);
         let instance = match &self.name {
             Some(name) => InstanceName::parse(name).map_err(|why| bad(format!("--name: {why}")))?,
@@ -228,7 +229,17 @@ impl SyncPlan {
                     "what is copied keeps its name: leave it out, or make another instance for it",
                 ));
             }
+            let rule = |selection: &Selection| {
+                selection.rule(&name.database, &name.table).cloned().map(|rule| (rule.filter, rule.columns))
+            };
+            if rule(before) != rule(after) {
+                let what = format!("{name} would have another filter or other columns");
+                return Err(Error::new(Code::BadPattern, what).with_remedy(
+                    "take the table out first; then drop it in the target, and add it again under the new rule",
+                ));
+            }
         }
+        self.source.check_rules(after).await?;
         let all: Vec<&TableName> = has.iter().collect();
         objects::collisions(after, &all)?;
         if self.source.identity().await? == self.target.identity().await?

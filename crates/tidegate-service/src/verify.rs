@@ -1,8 +1,9 @@
 //! A full comparison: what `tidegate verify` asks for, and how it runs.
 
 use crate::endpoint::{Endpoint, EndpointUrl, Side};
-use crate::objects::Objects;
+use crate::objects;
 use std::time::Duration;
+use tidegate_api::Objects;
 use tidegate_engine::verify::{self, Options, Recheck};
 use tidegate_model::{Code, Error, Result};
 
@@ -39,7 +40,8 @@ impl VerifyRequest {
     pub fn resolve(&self) -> Result<VerifyPlan> {
         let source = self.source.read(Side::Source)?;
         let target = self.target.read(Side::Target)?;
-        let selection = self.objects.read()?;
+        let selection = objects::read(&self.objects)?;
+        source.read_rules(&selection)?;
         let workers = self.tables_parallel.unwrap_or(TABLES_PARALLEL_DEFAULT);
         if workers == 0 || workers > TABLES_PARALLEL_MAX {
             let what = format!("--tables-parallel: {workers} is not within 1 to {TABLES_PARALLEL_MAX}");

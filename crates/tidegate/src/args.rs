@@ -9,10 +9,11 @@ use crate::server::{ConfigCommand, ServerArgs};
 use crate::status::StatusArgs;
 use crate::store::StoreCommand;
 use crate::{explain, logging};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
-use tidegate_service::Code;
+use tidegate_api::{Existing, ObjectRule, Objects};
+use tidegate_service::{Code, Error, Result};
 
 /// Keep a target database in step with a source: a full copy, then every change.
 #[derive(Parser)]
@@ -198,6 +199,96 @@ pub(crate) struct ObjectArgs {
     /// Another name in the target, 'a.b=c.d' for a table, 'a.*=c.*' for a database; can be given several times.
     #[arg(long, value_name = "FROM=TO")]
     pub(crate) rename: Vec<String>,
+    /// Rows that take part, 'shop.order: tenant_id = 7'; can be given several times.
+    #[arg(long = "where", value_name = "TABLE: CONDITION")]
+    pub(crate) filters: Vec<String>,
+    /// Columns that take part, with new names, 'shop.order: id, amount=total', or '*, amount=total' for all; can be
+    /// given several times.
+    #[arg(long, value_name = "TABLE: COLUMNS")]
+    pub(crate) columns: Vec<String>,
+    /// Changes of rows that are carried over, 'shop.*: insert, update'; can be given several times [default: all].
+    #[arg(long, value_name = "TABLES: KINDS")]
+    pub(crate) changes: Vec<String>,
+    /// Changes of tables that are carried over, of create, alter, drop, rename and truncate, 'shop.*: create, alter'
+    /// [default: all].
+    #[arg(long, value_name = "TABLES: KINDS")]
+    pub(crate) schema_changes: Vec<String>,
+    /// What becomes of rows that a table of the target has already.
+    #[arg(long, value_enum, default_value_t = ExistingArg::Refuse)]
+    pub(crate) existing: ExistingArg,
+}
+
+/// See [`Existing`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ExistingArg {
+    /// The link does not begin.
+    Refuse,
+    /// They stay, unless the source has a row with the same key.
+    Keep,
+}
+
+impl ObjectArgs {
+    /// Errors name the option and the text at fault.
+    pub(crate) fn given(&self) -> Result<Objects> {
+        let mut rules: Vec<ObjectRule> = Vec::new();
+        let mut add = |option: &str,
+                       texts: &[String],
+                       set: &dyn Fn(&mut ObjectRule, &str) -> Result<()>|
+         -> Result<()> {
+            for text in texts {
+                let (tables, value) = text.split_once(':').ok_or_else(|| {
+                    let what = format!("{option}: '{text}' has no colon; write shop.order: …");
+                    Error::new(Code::BadPattern, what)
+                })?;
+                let tables = tables.trim();
+                let at = rules.iter().position(|rule| rule.tables == tables).unwrap_or_else(|| {
+                    rules.push(ObjectRule { tables: tables.to_owned(), ..ObjectRule::default() });
+                    rules.len() - 1
+                });
+                set(&mut rules[at], value.trim())?;
+            }
+            Ok(())
+        };
+        add("--where", &self.filters, &|rule, text| {
+            once("--where", &rule.tables, rule.filter.replace(text.to_owned()))
+        })?;
+        add("--columns", &self.columns, &|rule, text| {
+            once("--columns", &rule.tables, rule.columns.replace(text.to_owned()))
+        })?;
+        add("--changes", &self.changes, &|rule, text| {
+            let kinds = kinds("--changes", text)?;
+            once("--changes", &rule.tables, rule.changes.replace(kinds))
+        })?;
+        add("--schema-changes", &self.schema_changes, &|rule, text| {
+            let kinds = kinds("--schema-changes", text)?;
+            once("--schema-changes", &rule.tables, rule.schema_changes.replace(kinds))
+        })?;
+        Ok(Objects {
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            rename: self.rename.clone(),
+            existing: match self.existing {
+                ExistingArg::Refuse => Existing::Refuse,
+                ExistingArg::Keep => Existing::Keep,
+            },
+            rules,
+        })
+    }
+}
+
+fn once<T>(option: &str, tables: &str, before: Option<T>) -> Result<()> {
+    let what = format!("{option}: {tables} is there twice; keep one of them");
+    before.map_or(Ok(()), |_| Err(Error::new(Code::BadPattern, what)))
+}
+
+/// `insert, update`; nothing means none.
+fn kinds<T: serde::de::DeserializeOwned>(option: &str, text: &str) -> Result<Vec<T>> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let read = words.map(|word| {
+        serde_json::from_value(serde_json::Value::String(word.to_lowercase()))
+            .map_err(|error| Error::new(Code::BadPattern, format!("{option}: '{word}': {error}")))
+    });
+    read.collect()
 }
 
 /// How the link runs.

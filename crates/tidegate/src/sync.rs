@@ -9,7 +9,6 @@ use indicatif::MultiProgress;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tidegate_service::folder::Surroundings;
-use tidegate_service::objects::Objects;
 use tidegate_service::sync::SyncRequest;
 use tidegate_service::{Code, Error, Outcome, Progress, Result};
 use tokio::task::JoinHandle;
@@ -22,11 +21,7 @@ pub(crate) async fn run(args: SyncArgs, bars: MultiProgress) -> Result<ExitCode>
     let request = SyncRequest {
         source,
         target,
-        objects: Objects {
-            include: args.objects.include,
-            exclude: args.objects.exclude,
-            rename: args.objects.rename,
-        },
+        objects: args.objects.given()?,
         name: args.link.name,
         data_dir: args.link.data_dir,
         lanes: args.link.lanes,

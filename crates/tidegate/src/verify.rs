@@ -13,7 +13,6 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tidegate_service::objects::Objects;
 use tidegate_service::verify::{Progress, Report, VerifyRequest};
 use tidegate_service::{Code, Error, Result};
 use tokio::task::JoinHandle;
@@ -23,11 +22,7 @@ pub(crate) async fn run(args: VerifyArgs, bars: MultiProgress) -> Result<ExitCod
     let request = VerifyRequest {
         source,
         target,
-        objects: Objects {
-            include: args.objects.include,
-            exclude: args.objects.exclude,
-            rename: args.objects.rename,
-        },
+        objects: args.objects.given()?,
         tables_parallel: args.tables_parallel,
         recheck_for: args.recheck_for,
     };

@@ -2,6 +2,7 @@
 
 use super::findings::{List, first_error};
 use super::grants::{Grants, Missing, Scope};
+use super::rules::look_at_rules;
 use super::{check_version, is_on, variable};
 use crate::cascade;
 use crate::catalog;
@@ -50,6 +51,10 @@ pub(super) async fn source_findings(
     if let (Some(selection), Some(status)) = (selection, status.flatten()) {
         let filters = check_filters(conn, endpoint, selection, &status).await;
         list.need("BINLOG_FILTER", "The log has the selected databases", filters);
+    }
+    if let Some(selection) = selection.filter(|selection| !selection.rules().is_empty()) {
+        let rules = look_at_rules(conn, server, selection).await;
+        list.need("RULES", "The tables can be carried over as their rules say", rules);
     }
     list.findings
 }

@@ -8,7 +8,10 @@ const SHOWN_CHARS: usize = 64;
 /// A column as the catalogue has it.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
+    /// Its name in the target.
     pub(super) name: String,
+    /// Its name on the side where it is read.
+    pub(super) own_name: String,
     /// `int`, `varchar`, … in lower case.
     pub(super) data_type: String,
     /// `int(10) unsigned zerofill`, `enum('a','b')`, …
@@ -88,7 +91,7 @@ impl Column {
 
     /// The column of the table `t`.
     pub(super) fn qualified(&self) -> String {
-        format!("t.{}", crate::connect::quote(&self.name))
+        format!("t.{}", crate::connect::quote(&self.own_name))
     }
 
     /// The column where it is compared with [`Column::literal`]. Servers compare a SET with a number as a signed one.
@@ -180,6 +183,7 @@ mod tests {
     fn column(data_type: &str, charset: Option<&str>) -> Column {
         Column {
             name: "a`b".to_owned(),
+            own_name: "a`b".to_owned(),
             data_type: data_type.to_owned(),
             column_type: data_type.to_owned(),
             charset: charset.map(str::to_owned),

@@ -30,6 +30,8 @@ pub(super) struct MysqlReader {
     hash: RowHash,
     /// `SELECT … FROM …`.
     select: String,
+    /// What is true of every row that takes part.
+    filter: String,
     /// How it goes on for reading by the key.
     by_key: String,
     page_rows: u64,
@@ -61,6 +63,7 @@ impl MysqlReader {
             key: layout.key.clone(),
             hash: layout.hash.clone(),
             select: format!("SELECT {list} FROM {name} AS t"),
+            filter: table.filter.clone().unwrap_or_else(|| "TRUE".to_owned()),
             by_key: index.unwrap_or_default(),
             page_rows: FIRST_PAGE_ROWS,
             page_bytes: 0,
@@ -140,7 +143,8 @@ impl MysqlReader {
         let after = after.map(|bound| self.beyond(bound, ">", ">")).transpose()?;
         let upto = upto.map(|bound| self.beyond(bound, "<", "<=")).transpose()?;
         let conditions: Vec<String> = after.into_iter().chain(upto).collect();
-        let condition = if conditions.is_empty() { "TRUE".to_owned() } else { conditions.join(" AND ") };
+        let filter = std::iter::once(self.filter.clone());
+        let condition = filter.chain(conditions).collect::<Vec<_>>().join(" AND ");
         let order = self.key.iter().map(|at| self.operand(*at)).collect::<Vec<_>>().join(", ");
         let (select, by_key, limit) = (&self.select, &self.by_key, self.page_rows);
         let question = format!("{select}{by_key} WHERE {condition} ORDER BY {order} LIMIT {limit}");
@@ -158,7 +162,7 @@ impl MysqlReader {
     }
 
     async fn read_all(&mut self, sink: &mut (dyn RowSink + '_)) -> Result<()> {
-        let question = self.select.clone();
+        let question = format!("{} WHERE {}", self.select, self.filter);
         self.ask(question, |reader, row| {
             let hash = reader.take_in(row)?;
             sink.row(&reader.row_key, hash, &|| reader.show_row(row));
@@ -178,7 +182,8 @@ impl MysqlReader {
                 .map(|(at, literal)| format!("{} = {literal}", self.operand(*at)));
             wanted.push(format!("({})", equal.collect::<Vec<_>>().join(" AND ")));
         }
-        let question = format!("{}{} WHERE {}", self.select, self.by_key, wanted.join(" OR "));
+        let (select, by_key, filter) = (&self.select, &self.by_key, &self.filter);
+        let question = format!("{select}{by_key} WHERE {filter} AND ({})", wanted.join(" OR "));
         let mut found = Vec::new();
         self.ask(question, |reader, row| {
             reader.take_in(row)?;

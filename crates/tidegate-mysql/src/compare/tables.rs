@@ -3,15 +3,18 @@
 use super::columns::Column;
 use crate::catalog::OWN_SCHEMAS;
 use crate::connect::{Server, quote_text, understand};
+use crate::filter::Filter;
 use mysql_async::Conn;
 use mysql_async::prelude::{FromRow, Queryable};
 use std::collections::{BTreeMap, HashSet};
-use tidegate_model::{ComparedColumn, ComparedKey, ComparedTable, Result, TableName, Wanted};
+use tidegate_model::{ComparedColumn, ComparedKey, ComparedTable, Result, Selection, TableName, Wanted};
 
 #[derive(Clone, Debug)]
 pub(super) struct Description {
     pub(super) name: TableName,
     pub(super) rows_estimated: u64,
+    /// Rows for which this condition is not true do not take part.
+    pub(super) filter: Option<String>,
     pub(super) columns: Vec<Column>,
     /// Keys that tell every row apart, the primary key first.
     pub(super) keys: Vec<Key>,
@@ -60,7 +63,7 @@ pub(super) async fn read(conn: &mut Conn, server: Server, wanted: Wanted<'_>) ->
     }
     let list = databases.iter().map(|(name,)| quote_text(name)).collect::<Vec<_>>().join(", ");
     let mut tables = read_tables(conn, &list, &chosen).await?;
-    read_columns(conn, &list, &mut tables).await?;
+    read_columns(conn, &list, &mut tables, wanted).await?;
     read_keys(conn, server, &list, &mut tables).await?;
     Ok(tables.into_values().collect())
 }
@@ -116,13 +119,26 @@ async fn read_tables(conn: &mut Conn, list: &str, chosen: &Chosen<'_>) -> Result
     let rows = rows.into_iter().filter(|(database, table, _)| chosen.has(database, table));
     let tables = rows.map(|(database, table, rows)| {
         let name = TableName::new(database, table);
+        let filter = match chosen.wanted {
+            Wanted::Selected(selection) => filter_of(selection, &name)?,
+            Wanted::Named(_) => None,
+        };
         let rows_estimated = rows.unwrap_or(0);
-        (name.clone(), Description { name, rows_estimated, columns: Vec::new(), keys: Vec::new() })
+        Ok((
+            name.clone(),
+            Description { name, rows_estimated, filter, columns: Vec::new(), keys: Vec::new() },
+        ))
     });
-    Ok(tables.collect())
+    tables.collect()
 }
 
-async fn read_columns(conn: &mut Conn, list: &str, tables: &mut Tables) -> Result<()> {
+fn filter_of(selection: &Selection, table: &TableName) -> Result<Option<String>> {
+    let rule = selection.rule(&table.database, &table.table);
+    let filter = rule.and_then(|rule| rule.filter.as_deref()).map(Filter::parse).transpose()?;
+    Ok(filter.map(|filter| filter.sql()))
+}
+
+async fn read_columns(conn: &mut Conn, list: &str, tables: &mut Tables, wanted: Wanted<'_>) -> Result<()> {
     let question = format!(
         "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, \
          GENERATION_EXPRESSION FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN ({list}) \
@@ -136,8 +152,15 @@ async fn read_columns(conn: &mut Conn, list: &str, tables: &mut Tables) -> Resul
         if matches!(generated.as_deref(), Some("ROW START" | "ROW END")) {
             continue;
         }
+        let own_name = name.clone();
+        let rule = match wanted {
+            Wanted::Selected(selection) => selection.rule(&found.name.database, &found.name.table),
+            Wanted::Named(_) => None,
+        };
+        let target_name = rule.map_or(Some(name.as_str()), |rule| rule.columns.target_name(&name));
+        let Some(name) = target_name.map(str::to_owned) else { continue };
         let data_type = data_type.to_lowercase();
-        found.columns.push(Column { name, data_type, column_type, charset, collation });
+        found.columns.push(Column { name, own_name, data_type, column_type, charset, collation });
     }
     Ok(())
 }
@@ -170,10 +193,11 @@ async fn read_keys(conn: &mut Conn, server: Server, list: &str, tables: &mut Tab
         let table = TableName::new(database, table);
         let Some(found) = tables.get(&table) else { continue };
         // MariaDB appends the end of a row's version to the keys of a versioned table: current rows all have the same.
-        if server.mariadb && column.as_deref().is_some_and(|column| found.column(column).is_none()) {
+        let own = |name: &str| found.columns.iter().position(|column| column.own_name == name);
+        if server.mariadb && column.as_deref().is_some_and(|column| own(column).is_none()) {
             continue;
         }
-        let place = column.and_then(|column| found.column(&column));
+        let place = column.and_then(|column| own(&column));
         if indexes.last().is_none_or(|last| last.table != table || last.key.name != name) {
             let key = Key { name, columns: Vec::new(), sorted: true };
             indexes.push(Index { table, key, direction: direction.clone(), usable: true });

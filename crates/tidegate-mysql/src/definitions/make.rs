@@ -245,10 +245,12 @@ impl<'a> Maker<'a> {
             let error = Error::new(Code::DefinitionDiffers, format!("{}: {difference}", item.label()));
             return Ok(Some(error.with_remedy(self.reconcile(item))));
         }
-        if is_strange {
+        if is_strange && !self.selection.keeps_rows() {
             let what = format!("{} has rows that this link did not copy", item.label());
-            let remedy =
-                format!("TRUNCATE TABLE {}; or exclude it here, or rename it on the way", item.full_name());
+            let remedy = format!(
+                "TRUNCATE TABLE {}; or exclude it here, or rename it on the way, or keep its rows (--existing keep)",
+                item.full_name()
+            );
             return Ok(Some(Error::new(Code::TargetNotEmpty, what).with_remedy(remedy)));
         }
         Ok(None)

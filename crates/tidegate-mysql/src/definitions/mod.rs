@@ -15,6 +15,7 @@ mod map;
 mod normal;
 mod read;
 mod session;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -4,6 +4,7 @@ use super::detail::{
     AFTER, COLLATION, COLUMNS, DATABASE_COLLATION, Detail, EVENT, GUARDED, KIND, NEXT, ROUND, SQL_MODE,
     TABLE, TIME_ZONE,
 };
+use super::shape::shaped;
 use super::text::printed;
 use super::{foreign, guard, normal, session};
 use crate::catalog;
@@ -21,7 +22,17 @@ pub(crate) async fn read(conn: &mut Conn, server: Server, selection: &Selection)
         whole: &|database| selection.selects_database(database),
         object: &|database, name| selection.selects(database, name),
     };
-    read_wanted(conn, server, &wanted).await
+    let mut found = read_wanted(conn, server, &wanted).await?;
+    for definition in found.iter_mut().filter(|definition| definition.stage == Stage::Table) {
+        definition.text = shaped(&definition.text, &definition.name, selection)?;
+    }
+    // What a trigger says may need columns that are not there.
+    found.retain(|definition| {
+        let table = Detail::of(definition).get(TABLE).to_owned();
+        let rule = selection.rule(&definition.name.database, &table);
+        definition.stage != Stage::Trigger || rule.is_none_or(|rule| rule.columns.are_all())
+    });
+    Ok(found)
 }
 
 /// Which definitions to read.

@@ -4,7 +4,7 @@ use super::auth::Caller;
 use super::extract::Body;
 use super::{Failure, Service};
 use crate::endpoint::{EndpointUrl, Secret, Side};
-use crate::objects::Objects;
+use crate::objects;
 use crate::store::Role;
 use axum::Json;
 use axum::extract::State;
@@ -24,8 +24,7 @@ pub(super) async fn tree(
     Body(TreeRequest { endpoint, database, objects }): Body<TreeRequest>,
 ) -> Result<Json<Vec<TreeTable>>, Failure> {
     caller.need(Role::Operator)?;
-    let selection =
-        Objects { include: objects.include, exclude: objects.exclude, rename: objects.rename }.read()?;
+    let selection = objects::read(&objects)?;
     let endpoint = EndpointUrl {
         url: endpoint.url,
         password: endpoint.password.map(Secret::new),

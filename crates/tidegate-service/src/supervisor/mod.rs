@@ -10,7 +10,6 @@ use crate::crash;
 use crate::endpoint::{EndpointUrl, Secret};
 use crate::folder::Surroundings;
 use crate::lifecycle::{Decision, Event, Fact};
-use crate::objects::Objects;
 use crate::secrets::Vault;
 use crate::store::{Found, Store};
 use crate::sync::{SyncPlan, SyncRequest};
@@ -18,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tidegate_api::{Problem, Status};
+use tidegate_api::{Objects, Problem, Status};
 use tidegate_engine::progress::Progress;
 use tidegate_model::{Code, Error, Gate, Result};
 use tokio::sync::{Notify, Semaphore};
@@ -228,7 +227,7 @@ impl Supervisor {
     }
 
     /// The same with other objects.
-    pub(crate) fn plan_with(&self, found: &Found, objects: &tidegate_api::Objects) -> Result<SyncPlan> {
+    pub(crate) fn plan_with(&self, found: &Found, objects: &Objects) -> Result<SyncPlan> {
         let end = |side: &str, url: &str, sealed: &Option<Vec<u8>>| -> Result<EndpointUrl> {
             let whose = password_place(&found.id, side);
             let password = sealed.as_ref().map(|sealed| self.vault.unseal(&whose, sealed)).transpose()?;
@@ -243,11 +242,7 @@ impl Supervisor {
         SyncRequest {
             source: end("source", &spec.source.url, &found.source_password)?,
             target: end("target", &spec.target.url, &found.target_password)?,
-            objects: Objects {
-                include: objects.include.clone(),
-                exclude: objects.exclude.clone(),
-                rename: objects.rename.clone(),
-            },
+            objects: objects.clone(),
             name: Some(found.id.clone()),
             data_dir: Some(self.folder.join(&found.id)),
             lanes: spec.tuning.lanes,

@@ -32,7 +32,7 @@ pub(super) async fn own(supervisor: Arc<Supervisor>, id: String, woken: Arc<Noti
     let _entry = Entry { supervisor: supervisor.clone(), id: id.clone(), woken: woken.clone() };
     let mut owner = Owner { supervisor, id, woken, trouble: None, join_not_before: None };
     while !owner.supervisor.stop.is_cancelled() {
-        match owner.turn().await {
+        match Box::pin(owner.turn()).await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {

@@ -87,6 +87,7 @@ fn requests_become_plans() {
                     include: texts(&["shop.*"]),
                     exclude: texts(&["shop.tmp_*"]),
                     rename: texts(&["shop.*=store.*"]),
+                    ..Objects::default()
                 },
                 ..plain()
             },
@@ -102,7 +103,12 @@ fn requests_become_plans() {
 #[test]
 fn refused_requests_name_the_field() {
     let objects = |include: &[&str], exclude: &[&str], rename: &[&str]| SyncRequest {
-        objects: Objects { include: texts(include), exclude: texts(exclude), rename: texts(rename) },
+        objects: Objects {
+            include: texts(include),
+            exclude: texts(exclude),
+            rename: texts(rename),
+            ..Objects::default()
+        },
         ..plain()
     };
     for (request, code, begin) in [

@@ -8,7 +8,7 @@ use crate::remote::RemoteArgs;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
-use tidegate_api::{CreateInstance, EndpointSpec, Kind, Objects, Status, TreeRequest, Tuning};
+use tidegate_api::{CreateInstance, EndpointSpec, Kind, Status, TreeRequest, Tuning};
 use tidegate_service::Result;
 use tidegate_service::endpoint::{EndpointUrl, Side};
 
@@ -199,7 +199,7 @@ impl TreeArgs {
     pub(super) fn request(&self) -> Result<TreeRequest> {
         let password = given_password(Side::Source, None, self.source_password_file.as_deref())?;
         let endpoint = EndpointSpec { url: self.source.clone(), region: None, password };
-        Ok(TreeRequest { endpoint, database: self.database.clone(), objects: self.objects.given() })
+        Ok(TreeRequest { endpoint, database: self.database.clone(), objects: self.objects.given()? })
     }
 }
 
@@ -319,12 +319,6 @@ impl InstanceCommand {
     }
 }
 
-impl ObjectArgs {
-    pub(super) fn given(&self) -> Objects {
-        Objects { include: self.include.clone(), exclude: self.exclude.clone(), rename: self.rename.clone() }
-    }
-}
-
 impl CreateArgs {
     pub(super) fn request(&self) -> Result<CreateInstance> {
         let (source, target) = self.ends.given()?;
@@ -342,7 +336,7 @@ impl CreateArgs {
             },
             source: end(source),
             target: end(target),
-            objects: self.objects.given(),
+            objects: self.objects.given()?,
             full_only: self.full_only,
             tuning: Tuning {
                 lanes: self.lanes,

@@ -71,7 +71,7 @@ pub(crate) async fn run(command: InstanceCommand) -> Result<ExitCode> {
             figures::say(json, &cleanup, &table::cleanup(&cleanup));
         }
         InstanceCommand::Objects(args) => {
-            let (name, objects) = (args.one.name, args.objects.given());
+            let (name, objects) = (args.one.name, args.objects.given()?);
             let change = call(move || client.objects(&name, &objects, args.dry_run)).await?;
             figures::say(json, &change, &table::change(&change, args.dry_run));
         }

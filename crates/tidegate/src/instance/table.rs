@@ -2,8 +2,8 @@
 
 use crate::figures::{count, grouped, lag, one_line};
 use tidegate_api::{
-    Activity, Cleanup, Instance, InstanceList, ObjectsChange, PrecheckItem, ResetPreview, Transition,
-    TreeTable,
+    Activity, Cleanup, Existing, Instance, InstanceList, ObjectRule, ObjectsChange, PrecheckItem,
+    ResetPreview, Transition, TreeTable,
 };
 
 /// Lines of columns, each as wide as its widest cell.
@@ -188,7 +188,25 @@ fn objects(shown: &Instance) -> String {
     if !objects.rename.is_empty() {
         parts.push(format!("renamed {}", objects.rename.join(", ")));
     }
+    if objects.existing == Existing::Keep {
+        parts.push("rows that are there stay".to_owned());
+    }
+    parts.extend(objects.rules.iter().map(rule));
     parts.join("; ")
+}
+
+fn rule(rule: &ObjectRule) -> String {
+    let filter = rule.filter.as_ref().map(|text| format!("where {text}"));
+    let columns = rule.columns.as_ref().map(|text| format!("columns {text}"));
+    let changes = rule.changes.as_ref().map(|kinds| kinds_of("changes", kinds));
+    let schema = rule.schema_changes.as_ref().map(|kinds| kinds_of("schema changes", kinds));
+    let parts: Vec<String> = [filter, columns, changes, schema].into_iter().flatten().collect();
+    format!("{}: {}", rule.tables, parts.join(", "))
+}
+
+fn kinds_of<T: std::fmt::Debug>(what: &str, kinds: &[T]) -> String {
+    let names: Vec<String> = kinds.iter().map(|kind| format!("{kind:?}").to_lowercase()).collect();
+    format!("{what} {}", if names.is_empty() { "none".to_owned() } else { names.join(" ") })
 }
 
 pub(super) fn history(lines: &[Transition]) -> String {

@@ -161,7 +161,7 @@ impl<'a> Link<'a> {
     #[track_caller]
     pub(crate) fn forget(&self) {
         let name = &self.name;
-        let tables = ["xa", "ddl", "copy", "checkpoint", "link"];
+        let tables = ["xa", "ddl", "kept", "copy", "checkpoint", "link"];
         let forget =
             tables.map(|table| format!("DELETE FROM tidegate.{table} WHERE instance = '{name}'")).join("; ");
         sql(&self.pair.target(), &format!("DROP DATABASE `{}`; {forget}", self.database));

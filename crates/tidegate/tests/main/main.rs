@@ -13,6 +13,7 @@ mod operating;
 mod planted;
 mod program;
 mod rights;
+mod rules;
 mod servers;
 mod service;
 mod source_log;
