@@ -1,4 +1,4 @@
-use crate::{Command, Objects, Status};
+use crate::{Command, EndpointParts, Objects, Status};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
@@ -15,18 +15,17 @@ pub enum Kind {
     Tracking,
 }
 
-/// A database server and how to log in.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// A database server and how to log in. It is read from its `url` or from its parts, see [`EndpointParts`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "EndpointParts")]
 pub struct EndpointSpec {
     /// `mysql://user@host:port/?options`, without a password.
-    #[schema(example = "mysql://repl@127.0.0.1:1/")]
     pub url: String,
     /// Where it is, if the service's settings have regions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Taken in, never given out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
 }
 

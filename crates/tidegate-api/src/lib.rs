@@ -4,12 +4,14 @@
 
 mod alert;
 mod client;
+mod endpoint;
 mod instance;
 mod objects;
 mod status;
 
 pub use alert::{Alert, AlertKind, AlertMessage, AlertSettings, Alerts};
 pub use client::{Client, Refusal};
+pub use endpoint::EndpointParts;
 pub use instance::{
     AccountView, Activity, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult,
     Commands, CreateInstance, DroppedTable, EndpointSpec, Instance, InstanceList, Kind, LoggedIn, Login,

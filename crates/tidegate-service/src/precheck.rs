@@ -36,7 +36,26 @@ async fn look(plan: Result<SyncPlan>) -> Vec<PrecheckItem> {
         return vec![judge(configuration(Ok(()))), judge(silent)];
     };
     let topology = ours("TOPOLOGY", "The two servers and the names in the target fit together", topology);
-    [configuration(Ok(()))].into_iter().chain(findings).chain([topology]).map(judge).collect()
+    let title = "The change log has room to grow";
+    let room = Finding { blocks: false, ..ours("LOG_DISK", title, log_disk(&plan)) };
+    [configuration(Ok(()))].into_iter().chain(findings).chain([topology, room]).map(judge).collect()
+}
+
+/// A full disk stops the link; its own limit only lets the source's log wait.
+fn log_disk(plan: &SyncPlan) -> Result<()> {
+    let near = plan.folder().ancestors().find(|folder| folder.exists());
+    let near = near.ok_or_else(|| Error::new(Code::BadSetting, "the change log's folder has no disk"))?;
+    let disk = rustix::fs::statvfs(near).map_err(|error| {
+        Error::new(Code::BadSetting, format!("{}: the disk's room cannot be asked: {error}", near.display()))
+    })?;
+    let (free, limit) = (disk.f_bavail.saturating_mul(disk.f_frsize), plan.log_bytes_max());
+    if free >= limit {
+        return Ok(());
+    }
+    let (free, limit) = (free >> 20, limit >> 20);
+    let what = format!("the change log may grow to {limit} MiB, and its disk has {free} MiB left");
+    let remedy = format!("make room in {}, or give the log a limit below that (--log-limit)", near.display());
+    Err(Error::new(Code::ChangeLogFull, what).with_remedy(remedy))
 }
 
 fn judge(finding: Finding) -> PrecheckItem {

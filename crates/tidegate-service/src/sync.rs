@@ -16,6 +16,7 @@ use tidegate_model::{
     Source, TableName, Target,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 pub const LANES_DEFAULT: u16 = 2;
 pub const COPY_WORKERS_DEFAULT: u16 = 2;
@@ -125,6 +126,10 @@ impl SyncPlan {
         self.options.instance.as_str()
     }
 
+    pub(crate) fn log_bytes_max(&self) -> u64 {
+        self.options.log_bytes_max
+    }
+
     pub fn folder(&self) -> &std::path::Path {
         &self.options.folder
     }
@@ -152,7 +157,8 @@ impl SyncPlan {
             met = self.meet(source.as_ref(), target.as_ref()) => met?,
             () = stop.cancelled() => return Ok(Outcome::Stopped),
         }
-        link::run(source, target, self.options, progress, stop).await
+        let span = tracing::info_span!("link", instance = %self.options.instance);
+        link::run(source, target, self.options, progress, stop).instrument(span).await
     }
 
     /// Sees to it that the two servers and the folder fit together.

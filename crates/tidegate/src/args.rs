@@ -8,7 +8,7 @@ use crate::remote::LoginArgs;
 use crate::server::{ConfigCommand, ServerArgs};
 use crate::status::StatusArgs;
 use crate::store::StoreCommand;
-use crate::{explain, logging};
+use crate::{explain, logging, traces};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -83,6 +83,9 @@ pub(crate) struct LogArgs {
     /// 'info,tidegate_engine=debug' [default: $RUST_LOG, else info].
     #[arg(long, global = true, value_name = "FILTER", value_parser = logging::parse_filter, help_heading = "Output")]
     pub(crate) log_level: Option<String>,
+    /// Send traces to an OpenTelemetry collector (OTLP over HTTP, JSON), as http://127.0.0.1:4318.
+    #[arg(long, global = true, value_name = "URL", env = "TIDEGATE_OTLP_ENDPOINT", value_parser = traces::parse_endpoint, help_heading = "Output")]
+    pub(crate) otlp_endpoint: Option<String>,
     /// Log one JSON object per line.
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) log_json: bool,

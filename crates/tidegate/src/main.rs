@@ -16,6 +16,7 @@ mod signals;
 mod status;
 mod store;
 mod sync;
+mod traces;
 mod verify;
 mod view;
 
@@ -31,44 +32,52 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-    logging::start(&cli.logs, &bars);
-    match cli.command {
+    let traces = logging::start(&cli.logs, &bars);
+    let code = run(cli.command, &bars);
+    if let Some(traces) = traces {
+        traces.end();
+    }
+    code
+}
+
+fn run(command: Command, bars: &MultiProgress) -> ExitCode {
+    match command {
         Command::Sync(args) => {
             let json = args.json;
-            finish(json, &bars, sync::run(*args, bars.clone()))
+            finish(json, bars, sync::run(*args, bars.clone()))
         }
         Command::Verify(args) => {
             let json = args.json;
-            finish(json, &bars, verify::run(*args, bars.clone()))
+            finish(json, bars, verify::run(*args, bars.clone()))
         }
         Command::Server(args) => {
             let json = args.json;
-            finish(json, &bars, server::run(args))
+            finish(json, bars, server::run(args))
         }
         Command::Config(command) => {
             let json = command.json();
-            finish(json, &bars, async { command.run() })
+            finish(json, bars, async { command.run() })
         }
         Command::Store(command) => {
             let json = command.json();
-            finish(json, &bars, async { command.run() })
+            finish(json, bars, async { command.run() })
         }
-        Command::Login(args) => finish(false, &bars, remote::log_in(args)),
+        Command::Login(args) => finish(false, bars, remote::log_in(args)),
         Command::Status(args) => {
             let json = args.remote.json;
-            finish(json, &bars, status::run(args))
+            finish(json, bars, status::run(args))
         }
         Command::Alerts(command) => {
             let json = command.json();
-            finish(json, &bars, alerts::run(command))
+            finish(json, bars, alerts::run(command))
         }
         Command::Account(command) => {
             let json = command.json();
-            finish(json, &bars, account::run(command))
+            finish(json, bars, account::run(command))
         }
         Command::Instance(command) => {
             let json = command.json();
-            finish(json, &bars, instance::run(command))
+            finish(json, bars, instance::run(command))
         }
         Command::Explain { code } => explain::run(code),
         Command::Completions { shell } => {

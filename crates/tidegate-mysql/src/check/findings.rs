@@ -1,5 +1,6 @@
 //! All items of a precheck: what would end a link, and what a person should know before it begins.
 
+use super::programs;
 use super::source::source_findings;
 use super::target::target_findings;
 use super::variable;
@@ -14,7 +15,7 @@ use tidegate_model::{Code, Error, Finding, FindingSide, Result, Selection, Table
 const RETENTION_SECONDS: u64 = 24 * 3600;
 const PACKET_BYTES: u64 = 64 << 20;
 /// So many names are enough to see what is meant.
-const NAMES_MAX: usize = 3;
+pub(super) const NAMES_MAX: usize = 3;
 
 /// Findings in the order in which they are looked at.
 pub(super) struct List {
@@ -55,6 +56,11 @@ pub async fn look(source: &Endpoint, target: &Endpoint, selection: &Selection) -
         let way = in_the_way(&mut source_side, &mut target_side, selection).await;
         let mut list = List::new(FindingSide::Target);
         list.need("TARGET_OBJECTS", "Nothing in the target stands in the way", way);
+        let (source, target) = (&mut source_side.0, &mut target_side.0);
+        let triggers = programs::triggers(source, target, selection).await;
+        list.note("TARGET_TRIGGERS", "No trigger of the target acts on replicated rows", triggers);
+        let events = programs::events(source, target, selection).await;
+        list.note("TARGET_EVENTS", "No event of the target writes beside the link", events);
         findings.extend(list.findings);
     }
     findings
@@ -187,7 +193,7 @@ async fn objects(conn: &mut Conn, server: Server, selection: &Selection, list: &
     list.note("CASCADES", "The log has what foreign keys do", outcome);
 }
 
-fn some(names: &[String], what: &str, advice: &str) -> Result<()> {
+pub(super) fn some(names: &[String], what: &str, advice: &str) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 
 mod findings;
 mod grants;
+mod programs;
 mod rules;
 mod source;
 mod target;

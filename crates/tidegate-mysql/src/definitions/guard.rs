@@ -16,6 +16,11 @@ pub(crate) fn guarded(body: &str) -> String {
     format!("{OPEN}{}{CLOSE}", body.trim_end_matches(|c: char| c.is_whitespace() || c == ';'))
 }
 
+/// Whether a trigger's body spares our own writes.
+pub(crate) fn is_guarded(body: &str) -> bool {
+    unguarded(body).is_some()
+}
+
 /// The body without its guard; `None` if it has none.
 pub(super) fn unguarded(body: &str) -> Option<&str> {
     body.trim().strip_prefix(OPEN)?.strip_suffix(CLOSE)

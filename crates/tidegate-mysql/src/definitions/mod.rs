@@ -21,7 +21,7 @@ mod tests;
 mod text;
 
 pub(crate) use compare::list_differences;
-pub(crate) use guard::guarded;
+pub(crate) use guard::{guarded, is_guarded};
 pub(crate) use make::{Own, make, vet};
 pub(crate) use read::read;
 pub(crate) use text::words;

@@ -22,9 +22,9 @@ use crate::settings::Limits;
 use crate::store::Store;
 use crate::supervisor::{Supervisor, problem};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use openapi::Document;
@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidegate_api::{Command, Problem};
 use tidegate_model::{Code, Error, Retry};
+use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -110,7 +111,21 @@ pub(crate) fn router(service: Service, limits: &Limits) -> Router {
         .layer(middleware::from_fn_with_state(service.clone(), once::once))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(limits::Guard::new(limits), limits::hold))
+        .layer(middleware::from_fn(traced))
         .with_state(service)
+}
+
+/// A span for each request. What stands behind the `?` is not in it.
+async fn traced(request: Request, next: Next) -> Response {
+    let span = tracing::info_span!(
+        "request",
+        method = %request.method(),
+        path = request.uri().path(),
+        status = tracing::field::Empty
+    );
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("status", response.status().as_u16());
+    response
 }
 
 fn misplaced(why: &str, status: u16) -> Failure {

@@ -18,4 +18,5 @@ mod servers;
 mod service;
 mod source_log;
 mod target;
+mod traces;
 mod webhook;

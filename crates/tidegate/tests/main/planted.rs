@@ -14,7 +14,7 @@ enum Side {
     Target,
 }
 
-const FAULTS: [Fault; 15] = [
+const FAULTS: [Fault; 17] = [
     (Side::Source, "ALTER USER repl@'%' ACCOUNT LOCK", "SOURCE_CONNECT", "failed"),
     (Side::Target, "ALTER USER repl@'%' ACCOUNT LOCK", "TARGET_CONNECT", "failed"),
     (Side::Source, "CREATE TABLE planted.keyless (a INT)", "KEYS", "warning"),
@@ -26,6 +26,18 @@ const FAULTS: [Fault; 15] = [
         "failed",
     ),
     (Side::Target, "ALTER TABLE planted.t MODIFY v VARCHAR(21)", "TARGET_OBJECTS", "failed"),
+    (
+        Side::Target,
+        "CREATE TABLE planted.t (id INT PRIMARY KEY, v VARCHAR(20)); CREATE TRIGGER planted.own AFTER INSERT ON planted.t FOR EACH ROW SET @x = 1",
+        "TARGET_TRIGGERS",
+        "warning",
+    ),
+    (
+        Side::Target,
+        "CREATE EVENT planted.e ON SCHEDULE EVERY 1 DAY DO DELETE FROM planted.t",
+        "TARGET_EVENTS",
+        "warning",
+    ),
     (Side::Source, "SET GLOBAL binlog_row_image = 'MINIMAL'", "ROW_IMAGE", "failed"),
     (Side::Source, "SET GLOBAL binlog_row_metadata = 'MINIMAL'", "ROW_METADATA", "warning"),
     (Side::Source, "SET GLOBAL binlog_expire_logs_seconds = 3600", "LOG_RETENTION", "warning"),
@@ -108,7 +120,7 @@ fn items(service: &Service) -> Vec<Value> {
 /// The statements of a remedy, as a person would copy them.
 fn statements(remedy: &str) -> String {
     let statement = |part: &str| {
-        let from = ["GRANT ", "SET GLOBAL ", "TRUNCATE TABLE ", "DROP TABLE ", "ALTER TABLE ", "ALTER USER "]
+        let from = ["GRANT ", "SET GLOBAL ", "TRUNCATE TABLE ", "DROP T", "ALTER "]
             .iter()
             .filter_map(|verb| part.find(verb))
             .min()?;

@@ -139,8 +139,8 @@ fn the_checkpoint_is_edited(pair: &Pair) {
     assert_eq!(sql(&pair.target(), "SELECT COUNT(*) FROM moved.t"), "3");
     link.goes_on();
     // While it does not run, only what cannot be read is noticed.
-    sql(&pair.target(), "CREATE TABLE tidegate.kept AS SELECT * FROM tidegate.checkpoint");
-    let restore = "REPLACE INTO tidegate.checkpoint SELECT * FROM tidegate.kept";
+    sql(&pair.target(), "CREATE TABLE tidegate.saved AS SELECT * FROM tidegate.checkpoint");
+    let restore = "REPLACE INTO tidegate.checkpoint SELECT * FROM tidegate.saved";
     sql(&pair.source(), "DELETE FROM moved.t WHERE id = 10");
     for edit in [
         "UPDATE tidegate.checkpoint SET position = 'somewhere'",
@@ -157,7 +157,7 @@ fn the_checkpoint_is_edited(pair: &Pair) {
         link.refuses("TG-4007").says("target: ");
         sql(&pair.target(), restore);
     }
-    sql(&pair.target(), "DROP TABLE tidegate.kept");
+    sql(&pair.target(), "DROP TABLE tidegate.saved");
     link.goes_on();
 }
 

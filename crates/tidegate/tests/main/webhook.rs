@@ -40,6 +40,19 @@ impl Webhook {
         Self { url, told }
     }
 
+    /// Waits for a message that fits.
+    #[track_caller]
+    pub(crate) fn until(&self, what: &str, fits: impl Fn(&Value) -> bool) {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let said = self.told.recv_timeout(left).unwrap_or_else(|_| panic!("nobody said {what}"));
+            if fits(&said) {
+                return;
+            }
+        }
+    }
+
     /// Waits for a message of this kind about this instance; others may come before.
     #[track_caller]
     pub(crate) fn hears(&self, state: &str, kind: &str, name: Option<&str>) -> Value {
