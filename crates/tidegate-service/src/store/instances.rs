@@ -1,6 +1,6 @@
 //! Instances and their history.
 
-use super::{Happened, Store, failed, now};
+use super::{Happened, Store, Within, failed, now};
 use crate::lifecycle::{Decision, Event, State, next};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::collections::BTreeMap;
@@ -110,27 +110,6 @@ impl Store {
         })
     }
 
-    /// As [`Store::within`], and tells whoever listens what has happened once it is stored.
-    fn telling(&self, work: impl FnOnce(&Transaction<'_>) -> Result<Moved>) -> Result<Moved> {
-        let moved = self.within(|within| {
-            let moved = work(within)?;
-            let last = match moved.decision {
-                Decision::Move(_) => {
-                    transitions(within, &moved.instance.id, moved.instance.generation)?.pop()
-                }
-                Decision::Already | Decision::Refuse(_) => None,
-            };
-            Ok((moved, last))
-        });
-        let (moved, last) = moved?;
-        if let Some(transition) = last {
-            let (id, name) = (moved.instance.id.clone(), moved.instance.spec.name.clone());
-            // Nobody may be listening.
-            let _ = self.happened.send(Happened { id, name, transition });
-        }
-        Ok(moved)
-    }
-
     /// Decides an event and writes what it leads to, as one. With `expected`, only if that is the generation still.
     pub fn decide(
         &self,
@@ -140,7 +119,7 @@ impl Store {
         why: Option<Problem>,
         expected: Option<u64>,
     ) -> Result<Moved> {
-        self.telling(|within| {
+        self.within(|within| {
             let found = find(within, id_or_name)?;
             if expected.is_some_and(|expected| expected != found.generation) {
                 let what = format!("it is at generation {}", found.generation);
@@ -152,7 +131,7 @@ impl Store {
 
     /// Gives an instance that was not started another configuration.
     pub fn configure(&self, new: &NewInstance, by: &str) -> Result<Moved> {
-        self.telling(|within| {
+        self.within(|within| {
             let found = find(within, &new.id)?;
             let moved = move_on(within, found, Event::Command(Command::Configure), by, None)?;
             if let Decision::Move(_) = moved.decision {
@@ -323,13 +302,7 @@ fn named(written: rusqlite::Result<usize>, name: &str) -> Result<()> {
 }
 
 /// Decides, and writes what it leads to.
-fn move_on(
-    within: &Transaction<'_>,
-    found: Found,
-    event: Event,
-    by: &str,
-    why: Option<Problem>,
-) -> Result<Moved> {
+fn move_on(within: &Within<'_>, found: Found, event: Event, by: &str, why: Option<Problem>) -> Result<Moved> {
     let decision = next(found.spec.kind, found.state, event);
     let Decision::Move(state) = decision else { return Ok(Moved { decision, instance: found }) };
     let generation = found.generation + 1;
@@ -364,13 +337,24 @@ pub(super) struct Step<'a> {
     pub(super) why: Option<&'a str>,
 }
 
-pub(super) fn record(within: &Transaction<'_>, step: &Step<'_>, from: Status, to: Status) -> Result<()> {
-    let line =
-        params![step.id, step.generation, now(), step.by, step.event, from.name(), to.name(), step.why];
-    within
-        .execute("INSERT INTO transition VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", line)
-        .map(|_| ())
-        .map_err(failed)
+/// A line of the history, which those who listen hear of, too.
+pub(super) fn record(within: &Within<'_>, step: &Step<'_>, from: Status, to: Status) -> Result<()> {
+    let at = now();
+    let line = params![step.id, step.generation, at, step.by, step.event, from.name(), to.name(), step.why];
+    within.execute("INSERT INTO transition VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", line).map_err(failed)?;
+    let name = "SELECT name FROM instance WHERE id = ?1";
+    let name = within.query_row(name, [step.id], |row| row.get(0)).map_err(failed)?;
+    let transition = Transition {
+        generation: step.generation,
+        at,
+        by: step.by.to_owned(),
+        event: step.event.to_owned(),
+        from,
+        to,
+        why: step.why.map(str::to_owned),
+    };
+    within.happened.borrow_mut().push(Happened { id: step.id.to_owned(), name, transition });
+    Ok(())
 }
 
 pub(super) fn find(within: &Transaction<'_>, id_or_name: &str) -> Result<Found> {

@@ -13,6 +13,8 @@ pub use instances::{Found, Moved, NewInstance};
 
 use rusqlite::{Connection, TransactionBehavior};
 use serde::Serialize;
+use std::cell::RefCell;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Mutex;
 use tidegate_api::Transition;
@@ -42,6 +44,20 @@ pub struct Happened {
     pub name: String,
     #[serde(flatten)]
     pub transition: Transition,
+}
+
+/// A transaction of the store, and what is told to those who listen once it is committed.
+struct Within<'a> {
+    transaction: rusqlite::Transaction<'a>,
+    happened: RefCell<Vec<Happened>>,
+}
+
+impl<'a> Deref for Within<'a> {
+    type Target = rusqlite::Transaction<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.transaction
+    }
 }
 
 /// So many are kept for those who listen slowly.
@@ -74,12 +90,18 @@ impl Store {
     }
 
     /// Runs `work` as one transaction: all of it happens, or nothing.
-    fn within<T>(&self, work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T>) -> Result<T> {
+    fn within<T>(&self, work: impl FnOnce(&Within<'_>) -> Result<T>) -> Result<T> {
         let mut connection = self.connection.lock().expect("no holder panics");
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let done = work(&transaction)?;
+        let within = Within { transaction, happened: RefCell::default() };
+        let done = work(&within)?;
+        let Within { transaction, happened } = within;
         transaction.commit().map_err(failed)?;
+        for one in happened.into_inner() {
+            // Nobody may be listening.
+            let _ = self.happened.send(one);
+        }
         Ok(done)
     }
 

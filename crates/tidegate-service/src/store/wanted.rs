@@ -1,8 +1,8 @@
 //! Other objects for an instance that runs.
 
 use super::instances::{Step, find, record, to_json};
-use super::{Found, Store, failed, now};
-use rusqlite::{Transaction, params};
+use super::{Found, Store, Within, failed, now};
+use rusqlite::params;
 use tidegate_api::{CreateInstance, Status, WantedObjects};
 use tidegate_model::{Code, Error, Result};
 
@@ -44,7 +44,7 @@ impl Store {
 }
 
 /// A line of the history that leads nowhere else.
-fn happened(within: &Transaction<'_>, found: &Found, by: &str, event: &str, why: Option<&str>) -> Result<()> {
+fn happened(within: &Within<'_>, found: &Found, by: &str, event: &str, why: Option<&str>) -> Result<()> {
     let generation = found.generation + 1;
     let change = "UPDATE instance SET generation = ?2, changed_at = ?3 WHERE id = ?1";
     within.execute(change, params![found.id, generation, now()]).map_err(failed)?;
