@@ -2,9 +2,9 @@
 
 use crate::{
     AccountView, AlertSettings, Alerts, AuditEntry, Cleanup, CommandRequest, CommandResult, Commands,
-    CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName, NewPasswords, Objects,
-    ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, Skip, Status, Transition, TreeRequest,
-    TreeTable,
+    CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName, NewPasswords, NewReverse,
+    Objects, ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, Skip, Status, Transition,
+    TreeRequest, TreeTable,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,6 +70,10 @@ impl Client {
     pub fn duplicate(&self, id: &str, name: &str) -> Result<Instance, Refusal> {
         let name = NewName { name: name.to_owned() };
         self.ask(Method::POST, &format!("instances/{}/duplicate", escaped(id)), Some(&name))
+    }
+
+    pub fn create_reverse(&self, id: &str, reverse: &NewReverse) -> Result<Instance, Refusal> {
+        self.ask(Method::POST, &format!("instances/{}/reverse", escaped(id)), Some(reverse))
     }
 
     pub fn rename(&self, id: &str, name: &str) -> Result<Instance, Refusal> {

@@ -13,6 +13,8 @@ pub enum Kind {
     Migration,
     /// Change tracking: declared, not built yet.
     Tracking,
+    /// The way back of a `Sync`: made from one, changes only.
+    Reverse,
 }
 
 /// A database server and how to log in. It is read from its `url` or from its parts, see [`EndpointParts`].
@@ -75,6 +77,17 @@ pub struct CreateInstance {
     pub tuning: Tuning,
 }
 
+/// A reverse for an instance.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewReverse {
+    /// Letters, digits, `_` and `-`; the instance's with `-reverse`, if it is left out.
+    #[schema(pattern = "^[a-zA-Z0-9_-]{1,64}$")]
+    pub name: Option<String>,
+    /// A position of the target's log from which on what was written there flows back; now, if it is left out.
+    pub from: Option<String>,
+}
+
 /// An instance as it is shown.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Instance {
@@ -91,6 +104,11 @@ pub struct Instance {
     pub objects: Objects,
     pub full_only: bool,
     pub tuning: Tuning,
+    /// The other instance of its pair: the one that it is the reverse of, or its reverse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// Whether it has the right to write. At most one of a pair has.
+    pub may_write: bool,
     /// RFC 3339, as all times.
     pub created_at: String,
     pub changed_at: String,

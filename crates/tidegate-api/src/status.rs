@@ -15,6 +15,8 @@ pub enum Status {
     /// A reverse instance captures and does not write.
     Collecting,
     Synchronizing,
+    /// One of a pair is taking over from the other.
+    Switching,
     Pausing,
     Paused,
     Retrying,
@@ -30,7 +32,7 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NotConfigured,
         Self::NotStarted,
         Self::Prechecking,
@@ -39,6 +41,7 @@ impl Status {
         Self::Initializing,
         Self::Collecting,
         Self::Synchronizing,
+        Self::Switching,
         Self::Pausing,
         Self::Paused,
         Self::Retrying,
@@ -61,6 +64,7 @@ impl Status {
             Self::Initializing => "Initializing",
             Self::Collecting => "Collecting",
             Self::Synchronizing => "Synchronizing",
+            Self::Switching => "Switching",
             Self::Pausing => "Pausing",
             Self::Paused => "Paused",
             Self::Retrying => "Retrying",
@@ -87,6 +91,7 @@ impl Status {
             Self::Initializing => "Performing Initial Synchronization",
             Self::Collecting => "Performing Initial Synchronization · collecting, ready to start",
             Self::Synchronizing => "Running",
+            Self::Switching => "Taking Over",
             other => other.name(),
         }
     }
@@ -107,18 +112,22 @@ pub enum Command {
     Start,
     Pause,
     Resume,
+    /// Takes over from the other instance of its pair: waits until that has brought everything, pauses it, and writes in
+    /// its place.
+    Takeover,
     Reset,
     Terminate,
     Release,
 }
 
 impl Command {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Configure,
         Self::Precheck,
         Self::Start,
         Self::Pause,
         Self::Resume,
+        Self::Takeover,
         Self::Reset,
         Self::Terminate,
         Self::Release,
@@ -131,6 +140,7 @@ impl Command {
             Self::Start => "start",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Takeover => "takeover",
             Self::Reset => "reset",
             Self::Terminate => "terminate",
             Self::Release => "release",

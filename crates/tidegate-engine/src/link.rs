@@ -1,6 +1,9 @@
 //! One link's run: first start, resume, retry and fail-over are one path. Read the target's state, decide, go on.
 
+mod begin;
 mod drain;
+
+pub use begin::begin_at;
 
 use crate::changelog::{ChangeLog, Limits, LogEnd, Writer};
 use crate::progress::{Progress, Step};
@@ -12,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tidegate_model::{
-    Code, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position, Result, Selection, Seq, SeqSet,
-    Source, Stage, Target,
+    Code, Error, InstanceName, LinkState, Phase, Position, Result, Selection, Seq, SeqSet, Source, Stage,
+    Target,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -243,25 +246,6 @@ impl Link {
             return Err(Error::new(Code::CheckpointChanged, "lanes are missing in the checkpoint"));
         }
         state.lanes.iter().try_for_each(|lane| self.source.cursor(&lane.low.position).map(|_| ()))
-    }
-
-    async fn begin(&self) -> Result<LinkState> {
-        let start = self.source.position().await.map_err(at_source)?;
-        if self.source.tables(&self.selection).await?.is_empty() {
-            return Err(Error::new(Code::NothingSelected, self.selection.fingerprint()));
-        }
-        let low = tidegate_model::Checkpoint { seq: Seq(0), position: start.clone() };
-        let lane = |lane| LaneCheckpoint { lane, version: 0, low: low.clone(), done: SeqSet::default() };
-        let state = LinkState {
-            phase: Phase::Copying,
-            start,
-            source: self.source.lineage().await?,
-            selection: self.selection.fingerprint(),
-            lanes: (0..apply::LANES_MAX as u16).map(lane).collect(),
-            copied: Vec::new(),
-        };
-        self.target.begin(&state).await.map_err(at_target)?;
-        Ok(state)
     }
 
     /// The log as it was left, unless the target is ahead of it, or it was lost or is another run's: then it is begun

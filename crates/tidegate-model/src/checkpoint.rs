@@ -34,6 +34,11 @@ impl SeqSet {
         self.ranges.is_empty()
     }
 
+    /// How many numbers are in it.
+    pub fn len(&self) -> u64 {
+        self.ranges.iter().map(|(first, last)| last - first + 1).sum()
+    }
+
     pub fn contains(&self, seq: Seq) -> bool {
         let at = self.ranges.partition_point(|range| range.1 < seq.0);
         self.ranges.get(at).is_some_and(|range| range.0 <= seq.0)

@@ -30,7 +30,7 @@ pub use source::{
     Capture, CaptureSink, Chunk, Commit, Cursor, Definition, Source, Stage, Table, TableReader,
 };
 pub use target::{
-    ConflictKey, CopyProgress, CopyStep, Footprint, FootprintReader, LinkState, Loader, Mode, Phase,
+    ConflictKey, CopyProgress, CopyStep, Footprint, FootprintReader, LinkState, Loader, Mode, Permit, Phase,
     Reselection, Target, Transaction, Writer,
 };
 

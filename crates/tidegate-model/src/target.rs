@@ -14,6 +14,14 @@ pub struct Reselection<'a> {
     pub joined: Option<&'a InstanceName>,
 }
 
+/// Whether a link that is one of a pair may write to its target, as the target itself has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Permit {
+    pub held: bool,
+    /// Counts the changes.
+    pub epoch: u64,
+}
+
 /// A database that is written.
 pub trait Target: Send + Sync {
     /// Refuses, with a remedy each, what would make writing fail or go wrong. Changes nothing.
@@ -29,12 +37,20 @@ pub trait Target: Send + Sync {
     fn state(&self) -> Fut<'_, Option<LinkState>>;
 
     /// Takes the link over: moves every version on, so that nothing goes through any more that an earlier run of it, dead
-    /// or merely slow, has under way. Answers the state after that.
+    /// or merely slow, has under way. Answers the state after that. Refused without the right to write.
     fn take_over(&self) -> Fut<'_, Option<LinkState>>;
 
     /// For a link that has ended: ends what an earlier run may still have under way. Nothing of it is committed once this
     /// has succeeded. Without anything of the link's in the target there is nothing to do.
     fn fence(&self) -> Fut<'_, ()>;
+
+    /// Whether this link may write here; `None` if it is not one of a pair, and always may.
+    fn permit(&self) -> Fut<'_, Option<Permit>>;
+
+    /// Gives the link the right to write, or takes it away, if the permit is as it was `before`; `None`: there is none.
+    /// Answers the new one. Once it is taken away, nothing of the link is committed any more, whoever runs it:
+    /// [`Target::take_over`] is refused, and every version has moved on.
+    fn change_permit(&self, before: Option<Permit>, held: bool) -> Fut<'_, Permit>;
 
     /// Records the link's beginning: its lanes at version 0 with `state.start`. Refuses if it is there already.
     fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()>;

@@ -34,7 +34,7 @@ mod tree;
 mod writer;
 mod xa;
 
-pub use check::{check_rules, look, read_rules};
+pub use check::{check_marks, check_rules, look, read_rules};
 pub use compare::MysqlComparable;
 pub use connect::{Endpoint, Tls};
 pub use remains::Remain;

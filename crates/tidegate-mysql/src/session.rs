@@ -31,7 +31,7 @@ impl Marker {
     }
 
     /// The session's server id, for MariaDB.
-    fn server_id(&self) -> u32 {
+    pub(crate) fn server_id(&self) -> u32 {
         // Above what people choose by hand, below 2^32.
         3_000_000_000 + (hash_of(self.instance.as_str().as_bytes()) % 1_000_000_000) as u32
     }

@@ -6,14 +6,15 @@ use crate::connect::{Endpoint, Server, question_setup, understand};
 use crate::filter::Filter;
 use crate::gtid::MysqlPosition;
 use crate::read::{KeyedReader, SnapshotReader};
+use crate::session::Marker;
 use crate::{cascade, check, definitions};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use tidegate_model::{
-    Capture, Code, Cursor, Definition, Error, Fut, Position, Result, Selection, Source, Table, TableName,
-    TableReader,
+    Capture, Code, Cursor, Definition, Error, Fut, InstanceName, Position, Result, Selection, Source, Table,
+    TableName, TableReader,
 };
 
 /// A server that is read.
@@ -21,14 +22,16 @@ pub struct MysqlSource {
     endpoint: Endpoint,
     server_id: u32,
     selection: Selection,
+    /// The link of the other direction: what it has written here is no news.
+    peer: Option<Marker>,
     /// What [`Source::tables`] found, for the readers.
     tables: Mutex<HashMap<TableName, TableInfo>>,
 }
 
 impl MysqlSource {
     /// `server_id` is what we call ourselves towards the server when we read its log: it must be ours alone there.
-    pub fn new(endpoint: Endpoint, server_id: u32, selection: Selection) -> Self {
-        Self { endpoint, server_id, selection, tables: Mutex::default() }
+    pub fn new(endpoint: Endpoint, server_id: u32, selection: Selection, peer: Option<InstanceName>) -> Self {
+        Self { endpoint, server_id, selection, peer: peer.map(Marker::new), tables: Mutex::default() }
     }
 
     async fn connect(&self) -> Result<(Conn, Server)> {
@@ -140,14 +143,20 @@ impl Source for MysqlSource {
     fn position(&self) -> Fut<'_, Position> {
         Box::pin(async {
             let (mut conn, _) = self.connect().await?;
-            position_of(&mut conn).await
+            let position = position_of(&mut conn).await?;
+            Ok(match (&self.peer, parse(&position)?) {
+                (Some(peer), MysqlPosition::Gtid(set)) => {
+                    Position::new(MysqlPosition::Gtid(set.without_tag(&peer.tag())).to_string())
+                }
+                _ => position,
+            })
         })
     }
 
     fn capture<'a>(&'a self, from: &'a Position, selection: &'a Selection) -> Fut<'a, Box<dyn Capture>> {
         Box::pin(async {
-            let capture =
-                BinlogCapture::open(&self.endpoint, self.server_id, parse(from)?, selection).await?;
+            let (from, peer) = (parse(from)?, self.peer.clone());
+            let capture = BinlogCapture::open(&self.endpoint, self.server_id, from, selection, peer).await?;
             Ok(Box::new(capture) as Box<dyn Capture>)
         })
     }

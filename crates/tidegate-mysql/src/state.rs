@@ -6,10 +6,13 @@ use crate::session::run;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::collections::HashSet;
+
 use tidegate_model::{
     Checkpoint, Code, CopyProgress, Error, InstanceName, LaneCheckpoint, LinkState, Phase, Position,
     Reselection, Result, Seq, SeqSet, TableName,
 };
+
+pub(crate) mod permit;
 
 const NAME: &str = "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL";
 const OBJECT: &str = "VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL";
@@ -46,6 +49,10 @@ pub(crate) async fn prepare(conn: &mut Conn) -> Result<()> {
             "CREATE TABLE IF NOT EXISTS tidegate.kept (instance {NAME}, database_name {OBJECT}, table_name {OBJECT}, \
              PRIMARY KEY (instance, database_name, table_name)) ENGINE=InnoDB"
         ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS tidegate.permit (instance {NAME}, held TINYINT NOT NULL, \
+             epoch BIGINT UNSIGNED NOT NULL, PRIMARY KEY (instance)) ENGINE=InnoDB"
+        ),
     ];
     for statement in &tables {
         run(conn, statement).await.map_err(|e| e.context("make the schema tidegate"))?;
@@ -76,15 +83,24 @@ pub(crate) async fn read(conn: &mut Conn, instance: &InstanceName) -> Result<Opt
 /// comes before, because the rows wait for it, or finds its version gone.
 pub(crate) async fn take_over(conn: &mut Conn, instance: &InstanceName) -> Result<Option<LinkState>> {
     run(conn, "BEGIN").await?;
+    if permit::read(conn, instance, "FOR UPDATE").await?.is_some_and(|permit| !permit.held) {
+        run(conn, "ROLLBACK").await?;
+        return Err(permit::refused(instance));
+    }
+    move_versions(conn, instance).await?;
+    let state = read(conn, instance).await?;
+    run(conn, "COMMIT").await.map(|_| state)
+}
+
+/// After this, who has written before finds another version than it left.
+async fn move_versions(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
     let lanes = format!("UPDATE tidegate.checkpoint SET version = version + 1 WHERE instance = '{instance}'");
     run(conn, &lanes).await?;
     // A copy at version 0 was not begun.
     let copies = format!(
         "UPDATE tidegate.copy SET version = version + 1 WHERE instance = '{instance}' AND version > 0"
     );
-    run(conn, &copies).await?;
-    let state = read(conn, instance).await?;
-    run(conn, "COMMIT").await.map(|_| state)
+    run(conn, &copies).await.map(|_| ())
 }
 
 async fn read_lanes(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<LaneCheckpoint>> {
@@ -183,11 +199,12 @@ pub(crate) async fn kept_tables(conn: &mut Conn, instance: &InstanceName) -> Res
 
 /// Writes the rows of a new link.
 pub(crate) async fn begin(conn: &mut Conn, instance: &InstanceName, state: &LinkState) -> Result<()> {
+    let (phase, until) = in_words(state.phase);
     run(conn, "BEGIN").await?;
     run(
         conn,
         &format!(
-            "INSERT INTO tidegate.link VALUES ('{instance}', 'copying', 0, {}, {}, {})",
+            "INSERT INTO tidegate.link VALUES ('{instance}', '{phase}', {until}, {}, {}, {})",
             quote_text(state.start.as_str()),
             quote_text(&state.source),
             quote_text(&state.selection)
@@ -202,11 +219,15 @@ pub(crate) async fn begin(conn: &mut Conn, instance: &InstanceName, state: &Link
     run(conn, "COMMIT").await.map(|_| ())
 }
 
-pub(crate) async fn enter(conn: &mut Conn, instance: &InstanceName, phase: Phase) -> Result<()> {
-    let (name, until) = match phase {
+fn in_words(phase: Phase) -> (&'static str, u64) {
+    match phase {
         Phase::Copying => ("copying", 0),
         Phase::CatchingUp { until } => ("catching-up", until.0),
-    };
+    }
+}
+
+pub(crate) async fn enter(conn: &mut Conn, instance: &InstanceName, phase: Phase) -> Result<()> {
+    let (name, until) = in_words(phase);
     run(
         conn,
         &format!(
@@ -293,7 +314,7 @@ pub(crate) async fn reselect(
 pub(crate) async fn forget(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
     Token::new(instance).drop(conn).await?;
     run(conn, "BEGIN").await?;
-    for table in ["xa", "ddl", "kept", "copy", "checkpoint", "link"] {
+    for table in ["xa", "ddl", "kept", "copy", "checkpoint", "permit", "link"] {
         run(conn, &format!("DELETE FROM tidegate.{table} WHERE instance = '{instance}'")).await?;
     }
     run(conn, "COMMIT").await.map(|_| ())

@@ -136,7 +136,7 @@ impl Endpoint {
     /// What tells this server from every other.
     pub(crate) async fn identity(&self) -> Result<String> {
         let nothing = Selection::default();
-        self.source(0, &nothing).identity().await.map_err(|e| e.context(self.side))
+        self.source(0, &nothing, None).identity().await.map_err(|e| e.context(self.side))
     }
 
     /// What is here to choose from; of one database with its columns.
@@ -168,6 +168,13 @@ impl Endpoint {
         }
     }
 
+    /// Whether what we write here can be told from what others write.
+    pub(crate) async fn check_marks(&self) -> Result<()> {
+        match &self.engine {
+            Engine::Mysql(at) => tidegate_mysql::check_marks(at).await.map_err(|e| e.context(self.side)),
+        }
+    }
+
     /// Whether rules can be understood at all: the server is not asked.
     pub(crate) fn read_rules(&self, selection: &Selection) -> Result<()> {
         match &self.engine {
@@ -184,9 +191,17 @@ impl Endpoint {
         }
     }
 
-    pub(crate) fn source(&self, server_id: u32, selection: &Selection) -> Arc<dyn Source> {
+    /// `peer`: the link of the other direction, whose writes here are no news.
+    pub(crate) fn source(
+        &self,
+        server_id: u32,
+        selection: &Selection,
+        peer: Option<&InstanceName>,
+    ) -> Arc<dyn Source> {
         match &self.engine {
-            Engine::Mysql(at) => Arc::new(MysqlSource::new(at.clone(), server_id, selection.clone())),
+            Engine::Mysql(at) => {
+                Arc::new(MysqlSource::new(at.clone(), server_id, selection.clone(), peer.cloned()))
+            }
         }
     }
 

@@ -54,6 +54,49 @@ fn read_rule(rule: &ObjectRule) -> Result<Rule> {
     Ok(read)
 }
 
+/// The same objects for the way back. What cannot be turned around is named.
+pub(crate) fn turned(objects: &Objects) -> Result<Objects> {
+    let cannot = |why: String| {
+        let what = format!("the choice of objects cannot be turned around: {why}");
+        Err(Error::new(Code::NotYet, what)
+            .with_remedy("make an instance without that, if it is to have a reverse"))
+    };
+    if let Some(rule) = objects.rules.first() {
+        return cannot(format!("{} has a rule", rule.tables));
+    }
+    if objects.existing == Existing::Keep {
+        return cannot("the target has rows of its own".to_owned());
+    }
+    let selection = read(objects)?;
+    let mut rename = Vec::new();
+    for text in &objects.rename {
+        let (from, to) = text.split_once('=').unwrap_or((text, text));
+        rename.push(format!("{}={}", to.trim(), from.trim()));
+    }
+    let turn = |patterns: &[String]| -> Result<Vec<String>> {
+        patterns.iter().map(|text| turned_pattern(text, &selection, !rename.is_empty())).collect()
+    };
+    let (mut include, exclude) = (turn(&objects.include)?, turn(&objects.exclude)?);
+    // A table that has another name than its database gives it is named for itself.
+    let single = rename.iter().filter_map(|text| text.split_once('=')).map(|(from, _)| from.to_owned());
+    if !include.is_empty() {
+        include.extend(single.filter(|from| !from.ends_with(".*")));
+    }
+    Ok(Objects { include, exclude, rename, ..Objects::default() })
+}
+
+fn turned_pattern(text: &str, selection: &Selection, renames: bool) -> Result<String> {
+    if !renames {
+        return Ok(text.to_owned());
+    }
+    let (database, table) = text.split_once('.').unwrap_or((text, "*"));
+    if database.contains(['*', '?', '`', '\\']) || table.contains('`') {
+        let what = format!("the choice of objects cannot be turned around: '{text}' with other names");
+        return Err(Error::new(Code::NotYet, what).with_remedy("name the databases one by one"));
+    }
+    Ok(format!("{}.{table}", selection.map_database(database)))
+}
+
 /// On one server every table must get a name that does not belong to the link itself, or its changes would come back.
 /// Answers what is against it.
 pub(crate) fn stays_within(selection: &Selection, names: &[&TableName]) -> Option<String> {

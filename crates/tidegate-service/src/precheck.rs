@@ -3,15 +3,21 @@
 use crate::sync::SyncPlan;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tidegate_api::{PrecheckItem, PrecheckResult};
+use tidegate_api::{Kind, PrecheckItem, PrecheckResult};
 use tidegate_model::{Code, Error, Finding, FindingSide, Result, Retry};
 
+/// Items that only a link with a copy needs.
+const OF_A_COPY: [&str; 3] = ["TARGET_OBJECTS", "TARGET_TRIGGERS", "LOCAL_INFILE"];
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// Looks at everything, side by side. A configuration that cannot be used is the one item then.
 /// Items in `skips` are passed over for the reason given, unless they block.
-pub(crate) async fn run(plan: Result<SyncPlan>, skips: &BTreeMap<String, String>) -> Vec<PrecheckItem> {
-    let mut items = look(plan).await;
+pub(crate) async fn run(
+    kind: Kind,
+    plan: Result<SyncPlan>,
+    skips: &BTreeMap<String, String>,
+) -> Vec<PrecheckItem> {
+    let mut items = look(kind, plan).await;
     for item in items.iter_mut().filter(|item| item.result == PrecheckResult::Warning) {
         if let Some(reason) = skips.get(&item.code) {
             item.result = PrecheckResult::Skipped;
@@ -22,14 +28,22 @@ pub(crate) async fn run(plan: Result<SyncPlan>, skips: &BTreeMap<String, String>
     items
 }
 
-async fn look(plan: Result<SyncPlan>) -> Vec<PrecheckItem> {
+async fn look(kind: Kind, plan: Result<SyncPlan>) -> Vec<PrecheckItem> {
     let ours = |item, title, outcome| Finding { item, title, side: FindingSide::Both, blocks: true, outcome };
     let configuration = |outcome| ours("CONFIGURATION", "The configuration can be used", outcome);
     let plan = match plan {
         Ok(plan) => plan,
         Err(error) => return vec![judge(configuration(Err(error)))],
     };
-    let looked = async { tokio::join!(plan.look(), plan.check_topology()) };
+    let looked = async {
+        let (mut findings, topology) = tokio::join!(plan.look(), plan.check_topology());
+        if kind == Kind::Reverse {
+            // What it would write to is full of rows, and is meant to be.
+            findings.retain(|finding| !OF_A_COPY.contains(&finding.item));
+            findings.extend(plan.look_at_way_back().await);
+        }
+        (findings, topology)
+    };
     let Ok((findings, topology)) = tokio::time::timeout(WITHIN, looked).await else {
         let what = format!("a server took the connection and did not answer for {} s", WITHIN.as_secs());
         let silent = ours("ANSWERS", "Both servers answer in time", Err(Error::new(Code::Silent, what)));

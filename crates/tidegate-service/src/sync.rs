@@ -26,6 +26,10 @@ pub const LOG_BYTES_MAX_DEFAULT: u64 = 16 << 30;
 pub const LOG_BYTES_MAX_LEAST: u64 = 256 << 20;
 pub const RETRY_WINDOW_DEFAULT: Duration = Duration::from_secs(12 * 3600);
 
+mod pair;
+
+pub(crate) use pair::move_permit;
+
 /// Where the ids lie that we choose ourselves: above the small ones that people give to their servers.
 const SERVER_IDS: std::ops::RangeInclusive<u32> = 1_000_000..=4_000_000_000;
 
@@ -44,6 +48,8 @@ pub struct SyncRequest {
     pub retry_window: Option<Duration>,
     pub until_caught_up: bool,
     pub server_id: Option<u32>,
+    /// The link of the other direction, whose writes in the source are no news.
+    pub peer: Option<InstanceName>,
 }
 
 /// A request with everything decided.
@@ -53,6 +59,8 @@ pub struct SyncPlan {
     target: Endpoint,
     server_id: u32,
     renames: bool,
+    /// The link of the other direction, if it is one of a pair.
+    peer: Option<InstanceName>,
     options: Options,
 }
 
@@ -101,7 +109,8 @@ impl SyncRequest {
             retry_window: self.retry_window.unwrap_or(RETRY_WINDOW_DEFAULT),
             task: if self.until_caught_up { Task::CatchUp } else { Task::Follow },
         };
-        Ok(SyncPlan { source, target, server_id, renames: !self.objects.rename.is_empty(), options })
+        let renames = !self.objects.rename.is_empty();
+        Ok(SyncPlan { source, target, server_id, renames, peer: self.peer.clone(), options })
     }
 }
 
@@ -142,6 +151,14 @@ impl SyncPlan {
         &self.target
     }
 
+    fn open_source(&self) -> Arc<dyn Source> {
+        self.source.source(self.server_id, &self.options.selection, self.peer.as_ref())
+    }
+
+    fn open_target(&self) -> Arc<dyn Target> {
+        self.target.target(&self.options.instance, &self.options.selection)
+    }
+
     /// The same link, which writes nothing to the target and goes on reading the source's log.
     pub(crate) fn collecting(mut self) -> Self {
         self.options.task = Task::Collect;
@@ -150,9 +167,7 @@ impl SyncPlan {
 
     /// Runs the link until `stop`, until it has caught up if asked so, or until an error that needs a person.
     pub async fn run(self, progress: Arc<Progress>, stop: CancellationToken) -> Result<Outcome> {
-        let selection = &self.options.selection;
-        let source = self.source.source(self.server_id, selection);
-        let target = self.target.target(&self.options.instance, selection);
+        let (source, target) = (self.open_source(), self.open_target());
         tokio::select! {
             met = self.meet(source.as_ref(), target.as_ref()) => met?,
             () = stop.cancelled() => return Ok(Outcome::Stopped),
@@ -215,7 +230,7 @@ impl SyncPlan {
 
     /// What becomes of the objects if this link got the selection of `wanted`. Refuses what cannot be.
     pub(crate) async fn change_to(&self, wanted: &Self) -> Result<ObjectsChange> {
-        let source = self.source.source(self.server_id, &self.options.selection);
+        let source = self.open_source();
         let (before, after) = (&self.options.selection, &wanted.options.selection);
         let (had, has) = (source.tables(before).await, source.tables(after).await);
         let names = |tables: Result<Vec<tidegate_model::Table>>| -> Result<Vec<TableName>> {
@@ -261,12 +276,12 @@ impl SyncPlan {
 
     /// Whether one position of the source has everything that another has.
     pub(crate) fn covers(&self, position: &Position, other: &Position) -> Result<bool> {
-        self.source.source(self.server_id, &self.options.selection).cursor(position)?.covers(other)
+        self.open_source().cursor(position)?.covers(other)
     }
 
     /// Whether the target has the link with this plan's selection.
     pub(crate) async fn is_selected(&self) -> Result<bool> {
-        let target = self.target.target(&self.options.instance, &self.options.selection);
+        let target = self.open_target();
         let state = target.state().await.map_err(|e| e.context(Side::Target))?;
         Ok(state.is_some_and(|state| state.selection == self.options.selection.fingerprint()))
     }
@@ -274,7 +289,7 @@ impl SyncPlan {
     /// What the source has of the selection, and a place of its log at which that is so: whatever changes it lies beyond.
     pub(crate) async fn definitions_at(&self) -> Result<(Vec<Definition>, Position)> {
         let selection = &self.options.selection;
-        let source = self.source.source(self.server_id, selection);
+        let source = self.open_source();
         let read = async || source.definitions(selection).await.map_err(|e| e.context(Side::Source));
         let before = read().await?;
         let at = source.position().await.map_err(|e| e.context(Side::Source))?;
@@ -287,13 +302,13 @@ impl SyncPlan {
     /// Makes in the target what no table needs: views, routines, empty databases.
     pub(crate) async fn define(&self, definitions: &[Definition]) -> Result<()> {
         let selection = &self.options.selection;
-        let target = self.target.target(&self.options.instance, selection);
+        let target = self.open_target();
         target.define(definitions, selection).await.map(|_| ()).map_err(|e| e.context(Side::Target))
     }
 
     /// Gives the link, which rests at `at`, the selection of `wanted`, and what `joined` has copied.
     pub(crate) async fn reselect(&self, wanted: &Self, at: &Checkpoint, joined: Option<&Self>) -> Result<()> {
-        let target = self.target.target(&self.options.instance, &self.options.selection);
+        let target = self.open_target();
         let joined = joined.map(|joined| &joined.options.instance);
         let change = Reselection { selection: &wanted.options.selection, at, joined };
         target.reselect(change).await.map_err(|e| e.context(Side::Target))
@@ -306,16 +321,14 @@ impl SyncPlan {
 
     /// Everything that [`SyncPlan::run`] asks of the two together, without claiming anything.
     pub(crate) async fn check_topology(&self) -> Result<()> {
-        let selection = &self.options.selection;
-        let source = self.source.source(self.server_id, selection);
-        let target = self.target.target(&self.options.instance, selection);
+        let (source, target) = (self.open_source(), self.open_target());
         self.fit(source.as_ref(), target.as_ref()).await.map(|_| ())
     }
 
     /// The tables that [`SyncPlan::reset`] would drop, by their names in the target, each with the rows copied into it.
     pub(crate) async fn would_drop(&self) -> Result<Vec<(String, u64)>> {
         let selection = &self.options.selection;
-        let target = self.target.target(&self.options.instance, selection);
+        let target = self.open_target();
         let state = target.state().await.map_err(|e| e.context(Side::Target))?;
         let copied = state.map(|state| state.copied).unwrap_or_default();
         let named = copied
@@ -326,7 +339,7 @@ impl SyncPlan {
 
     /// Drops the tables that the link made, with all that is in them, and forgets how far it was.
     pub(crate) async fn reset(&self) -> Result<()> {
-        let target = self.target.target(&self.options.instance, &self.options.selection);
+        let target = self.open_target();
         match target.reset().await {
             // It never came as far as to have a state.
             Err(error) if error.code() == Code::MissingTable => Ok(()),

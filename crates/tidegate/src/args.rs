@@ -3,6 +3,7 @@
 use crate::account::AccountCommand;
 use crate::alerts::AlertsCommand;
 use crate::instance::InstanceCommand;
+use crate::pair::{ReverseCommand, TakeoverArgs};
 use crate::quantity::{parse_bytes, parse_duration};
 use crate::remote::LoginArgs;
 use crate::server::{ConfigCommand, ServerArgs};
@@ -60,6 +61,14 @@ pub(crate) enum Command {
     /// Instances of a service.
     #[command(subcommand)]
     Instance(InstanceCommand),
+    /// The way back of an instance: collect what is written in the target, and bring it to the source.
+    #[command(subcommand)]
+    Reverse(ReverseCommand),
+    /// Let the reverse of an instance write in its place: wait until the instance has brought everything, pause it, then
+    /// change over.
+    Switchover(TakeoverArgs),
+    /// Let an instance write again in place of its reverse, in the same way.
+    Failback(TakeoverArgs),
     /// Explain an error code: what it is, what to do, whether it is tried again.
     #[command(after_help = "Example:\n  tidegate explain TG-3004")]
     Explain {

@@ -9,6 +9,7 @@ mod figures;
 mod instance;
 mod logging;
 mod login;
+mod pair;
 mod quantity;
 mod remote;
 mod server;
@@ -78,6 +79,18 @@ fn run(command: Command, bars: &MultiProgress) -> ExitCode {
         Command::Instance(command) => {
             let json = command.json();
             finish(json, bars, instance::run(command))
+        }
+        Command::Reverse(command) => {
+            let json = command.json();
+            finish(json, bars, pair::reverse(command))
+        }
+        Command::Switchover(args) => {
+            let json = args.remote.json;
+            finish(json, bars, pair::take_over(args, pair::Direction::Reverse))
+        }
+        Command::Failback(args) => {
+            let json = args.remote.json;
+            finish(json, bars, pair::take_over(args, pair::Direction::Forward))
         }
         Command::Explain { code } => explain::run(code),
         Command::Completions { shell } => {

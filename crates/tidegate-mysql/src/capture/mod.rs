@@ -5,13 +5,15 @@
 //! selected tables, or one QUERY event for a schema change.
 
 mod event;
+mod mark;
 mod request;
 
 pub(crate) use self::event::excerpt;
 use self::event::{
     INFLATED_BYTES_MAX, is_harmless, plain_query, unreadable, verify_checksum, without_stray_checksum,
 };
-use self::request::{prepare, sid};
+use self::mark::{Gtid, Skipped};
+use self::request::{leave_out, prepare, sid};
 use crate::binlog::event::{self as format, Rotate, XaPrepare, code};
 use crate::binlog::payload::TransactionPayload;
 use crate::binlog::{gtid as gtid_event, mariadb, query::Query, rows, table_map};
@@ -19,7 +21,8 @@ use crate::cascade;
 use crate::connect::{Endpoint, Server, question_setup, understand};
 use crate::ddl::{self, Kind, Transaction, XaVerb};
 use crate::decode::{MARIADB, SILENT_CASCADES, push_entry};
-use crate::gtid::{MysqlPosition, Uuid, encode_file, encode_gtid, encode_mariadb};
+use crate::gtid::MysqlPosition;
+use crate::session::Marker;
 use crate::source::selects;
 use crate::xa;
 use futures_util::{FutureExt, StreamExt};
@@ -39,6 +42,8 @@ const IDLE_MARK_EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct BinlogCapture {
     stream: BinlogStream,
     selection: Selection,
+    /// The link of the other direction: what it has written here is no news.
+    peer: Option<Marker>,
     server: Server,
     /// Whether positions are GTIDs; else they are places in files.
     by_gtid: bool,
@@ -65,23 +70,10 @@ struct Open {
     id: Gtid,
     committed_at_us: u64,
     has_data: bool,
+    /// The link of the other direction has written it.
+    is_echo: bool,
     /// Whether a commit follows even after a schema change: MariaDB says so at the beginning.
     grouped: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Gtid {
-    Mysql { uuid: Uuid, tag: String, gno: u64 },
-    Mariadb { domain: u32, server: u32, seq: u64 },
-    None,
-}
-
-/// GTIDs in sequence that are not in `mark` yet.
-struct Skipped {
-    uuid: Uuid,
-    tag: String,
-    first: u64,
-    last: u64,
 }
 
 impl BinlogCapture {
@@ -90,6 +82,7 @@ impl BinlogCapture {
         server_id: u32,
         from: MysqlPosition,
         selection: &Selection,
+        peer: Option<Marker>,
     ) -> Result<Self> {
         let mut conn = endpoint.connect(&question_setup()).await?;
         let server = Server::of(&mut conn).await?;
@@ -102,7 +95,11 @@ impl BinlogCapture {
         let request = BinlogStreamRequest::new(server_id);
         let request = match &from {
             MysqlPosition::Gtid(set) => {
-                let sids = set
+                let mut wanted = set.clone();
+                if let Some(peer) = &peer {
+                    leave_out(&mut conn, &mut wanted, peer).await?;
+                }
+                let sids = wanted
                     .iter()
                     .map(|(uuid, tag, ranges)| sid(uuid, tag, ranges))
                     .collect::<Result<Vec<_>>>()?;
@@ -115,6 +112,7 @@ impl BinlogCapture {
         Ok(Self {
             stream,
             selection: selection.clone(),
+            peer,
             server,
             by_gtid: !matches!(from, MysqlPosition::File { .. }),
             tables: HashMap::new(),
@@ -241,6 +239,7 @@ impl BinlogCapture {
     fn begin_mysql(&mut self, kind: u8, body: &[u8]) -> Result<()> {
         self.refuse_open()?;
         let read = gtid_event::Gtid::parse(kind, body)?;
+        let is_echo = self.peer.as_ref().is_some_and(|peer| peer.tag() == read.tag);
         let id = if kind == code::ANONYMOUS_GTID || !self.by_gtid {
             Gtid::None
         } else {
@@ -248,7 +247,7 @@ impl BinlogCapture {
         };
         let at = read.original_commit_timestamp_us.or(read.immediate_commit_timestamp_us);
         self.transaction =
-            Some(Open { id, committed_at_us: at.unwrap_or(0), has_data: false, grouped: false });
+            Some(Open { id, committed_at_us: at.unwrap_or(0), has_data: false, is_echo, grouped: false });
         Ok(())
     }
 
@@ -265,8 +264,13 @@ impl BinlogCapture {
             Gtid::None
         };
         let (committed_at_us, grouped) = (u64::from(timestamp) * 1_000_000, !read.is_standalone());
-        self.transaction = Some(Open { id, committed_at_us, has_data: false, grouped });
+        let is_echo = self.peer.as_ref().is_some_and(|peer| peer.server_id() == server);
+        self.transaction = Some(Open { id, committed_at_us, has_data: false, is_echo, grouped });
         Ok(())
+    }
+
+    fn is_echo(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|open| open.is_echo)
     }
 
     /// A transaction that begins before the last one ended means that something was lost between them: a compressed
@@ -283,7 +287,7 @@ impl BinlogCapture {
     fn table_map(&mut self, body: &[u8], sink: &mut dyn CaptureSink) -> Result<()> {
         let (id, database, table) = table_map::peek(body)?;
         let name = |bytes| std::str::from_utf8(bytes).map_err(|_| malformed("a table's name is not UTF-8"));
-        let selected = selects(&self.selection, name(database)?, name(table)?);
+        let selected = !self.is_echo() && selects(&self.selection, name(database)?, name(table)?);
         self.tables.insert(id, selected);
         if selected {
             self.data(code::TABLE_MAP, body, sink);
@@ -345,7 +349,7 @@ impl BinlogCapture {
         scanned: &ddl::Scanned,
         sink: &mut dyn CaptureSink,
     ) -> Result<()> {
-        let selected = crate::schema::is_selected(scanned, &self.selection)?;
+        let selected = !self.is_echo() && crate::schema::is_selected(scanned, &self.selection)?;
         if selected {
             self.data(code::QUERY, body, sink);
         }
@@ -429,7 +433,10 @@ impl BinlogCapture {
             self.push_mark(&Gtid::None);
             return Ok(());
         };
-        self.push_mark(&open.id);
+        // Positions of MySQL say nothing of echoes: what the server does not send could not be in them.
+        if !(open.is_echo && matches!(open.id, Gtid::Mysql { .. })) {
+            self.push_mark(&open.id);
+        }
         if open.has_data {
             self.settle_skipped();
             sink.commit(Commit { mark: &self.mark, committed_at_us: open.committed_at_us });
@@ -437,35 +444,6 @@ impl BinlogCapture {
             self.marked_at = Instant::now();
         }
         Ok(())
-    }
-
-    /// Adds a transaction to the mark; GTIDs in sequence become one range.
-    fn push_mark(&mut self, id: &Gtid) {
-        match id {
-            Gtid::Mysql { uuid, tag, gno } => {
-                if let Some(skipped) = &mut self.skipped
-                    && skipped.uuid == *uuid
-                    && skipped.tag == *tag
-                    && skipped.last + 1 == *gno
-                {
-                    skipped.last = *gno;
-                    return;
-                }
-                self.settle_skipped();
-                self.skipped = Some(Skipped { uuid: *uuid, tag: tag.clone(), first: *gno, last: *gno });
-            }
-            Gtid::Mariadb { domain, server, seq } => encode_mariadb(&mut self.mark, *domain, *server, *seq),
-            Gtid::None => {
-                self.mark.clear();
-                encode_file(&mut self.mark, &self.file, self.offset);
-            }
-        }
-    }
-
-    fn settle_skipped(&mut self) {
-        if let Some(skipped) = self.skipped.take() {
-            encode_gtid(&mut self.mark, &skipped.uuid, &skipped.tag, skipped.first, skipped.last);
-        }
     }
 
     fn flush_idle(&mut self, sink: &mut dyn CaptureSink) {

@@ -2,7 +2,8 @@
 
 use super::{HEARTBEAT, malformed};
 use crate::connect::{Server, understand};
-use crate::gtid::{MysqlPosition, Uuid};
+use crate::gtid::{GtidSet, MysqlPosition, Uuid};
+use crate::session::Marker;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, GnoInterval, Sid};
 use tidegate_model::{Code, Error, Result};
@@ -42,6 +43,20 @@ pub(super) async fn prepare(
             let what = format!("the source no longer has transactions that were read from it: {missing}");
             return Err(Error::new(Code::SourceRewound, what));
         }
+    }
+    Ok(())
+}
+
+/// Counts what the link of the other direction has written as read: then the server does not send it. (What it will
+/// write cannot be left out here: a server refuses a reader who knows more of its numbers than there are.)
+pub(super) async fn leave_out(conn: &mut Conn, wanted: &mut GtidSet, peer: &Marker) -> Result<()> {
+    let executed: Option<String> =
+        conn.query_first("SELECT @@GLOBAL.gtid_executed").await.map_err(understand)?;
+    let executed: GtidSet =
+        executed.unwrap_or_default().parse().map_err(|why| malformed(&format!("gtid_executed: {why}")))?;
+    let tag = peer.tag();
+    for (uuid, _, ranges) in executed.iter().filter(|(_, found, _)| *found == tag) {
+        ranges.iter().for_each(|(first, last)| wanted.add_range(uuid, &tag, *first, *last));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod findings;
 mod grants;
+mod marks;
 mod programs;
 mod rules;
 mod source;
@@ -12,6 +13,7 @@ mod tests;
 
 pub(crate) use findings::log_kept_for;
 pub use findings::look;
+pub use marks::check_marks;
 pub use rules::{check_rules, read_rules};
 pub(crate) use source::check_source;
 pub(crate) use target::{check_databases, check_target};

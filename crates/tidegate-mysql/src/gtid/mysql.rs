@@ -48,6 +48,12 @@ impl GtidSet {
         Self::default()
     }
 
+    /// The set without the transactions of a tag.
+    pub(crate) fn without_tag(&self, tag: &str) -> Self {
+        let sources = self.sources.iter().filter(|source| source.tag != tag).cloned().collect();
+        Self { sources, last: 0 }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }

@@ -70,7 +70,8 @@ impl Link {
 
     fn start(&self, until_caught_up: bool) -> Running<'_> {
         let endpoint = |server: &Server| Endpoint::from_url(&server.url()).expect("an address");
-        let source = MysqlSource::new(endpoint(&self.pair.source), self.server_id, self.selection.clone());
+        let source =
+            MysqlSource::new(endpoint(&self.pair.source), self.server_id, self.selection.clone(), None);
         let source = Arc::new(source);
         let target = MysqlTarget::new(endpoint(&self.pair.target), self.name.clone(), self.selection.clone());
         let options = Options {

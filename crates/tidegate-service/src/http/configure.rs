@@ -233,6 +233,12 @@ pub(super) async fn objects(
     if found.state.status != Status::Synchronizing {
         return Err(refused(&found, "its objects change while it runs; before it is started, configure it"));
     }
+    if found.peer.is_some() {
+        return Err(refused(
+            &found,
+            "it has a reverse, which has the same objects; terminate and release that first",
+        ));
+    }
     if found.spec.full_only {
         return Err(refused(&found, "it ends after its copy; make another instance for other objects"));
     }
@@ -304,7 +310,15 @@ pub(super) async fn audited<T: Send + 'static>(
 }
 
 /// A configuration as it is stored, if it can be used at all.
-fn sealed(service: &Service, id: String, mut spec: CreateInstance) -> Result<NewInstance> {
+pub(super) fn sealed(service: &Service, id: String, spec: CreateInstance) -> Result<NewInstance> {
+    if spec.kind == Kind::Reverse {
+        return Err(Error::new(Code::BadRequest, "kind: a reverse is made from an instance, not by itself"));
+    }
+    sealed_any(service, id, spec)
+}
+
+/// As [`sealed`], for every kind.
+pub(super) fn sealed_any(service: &Service, id: String, mut spec: CreateInstance) -> Result<NewInstance> {
     if spec.kind == Kind::Tracking {
         return Err(Error::new(Code::NotYet, "kind: change tracking is not there yet"));
     }
@@ -354,13 +368,16 @@ fn draft(new: &NewInstance) -> Found {
         skips: BTreeMap::new(),
         kept_until: None,
         wanted: None,
+        reverse_of: None,
+        start_at: None,
+        peer: None,
         created_at: String::new(),
         changed_at: String::new(),
     }
 }
 
 /// `tg` and 13 characters: names of folders, of rows in the target, and of sessions.
-fn new_id() -> Result<String> {
+pub(super) fn new_id() -> Result<String> {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let bytes = secrets::random::<13>()?;
     Ok("tg".chars().chain(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)]))).collect())

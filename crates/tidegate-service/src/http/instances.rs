@@ -161,6 +161,8 @@ pub(super) fn shown(service: &Service, found: Found) -> Instance {
         objects: spec.objects,
         full_only: spec.full_only,
         tuning: spec.tuning,
+        peer: found.peer,
+        may_write: found.state.may_write,
         created_at: found.created_at,
         changed_at: found.changed_at,
         why: found.why.or_else(|| service.supervisor.trouble(&id)),

@@ -14,6 +14,7 @@ mod metrics;
 mod once;
 mod openapi;
 mod precheck;
+mod reverse;
 mod tree;
 
 use crate::alerts::Alarm;
@@ -77,6 +78,7 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(instances::list, configure::create))
         .routes(routes!(instances::show, configure::configure))
         .routes(routes!(configure::duplicate))
+        .routes(routes!(reverse::create))
         .routes(routes!(configure::rename))
         .routes(routes!(configure::passwords))
         .routes(routes!(instances::history))

@@ -31,7 +31,7 @@ pub(super) async fn recheck(
     let found = service.store.ask(move |store| store.find(&id)).await?;
     let before = found.precheck.clone().unwrap_or_default();
     known(&before, &item)?;
-    let now = precheck::run(service.supervisor.plan(&found), &found.skips).await;
+    let now = precheck::run(found.spec.kind, service.supervisor.plan(&found), &found.skips).await;
     let now = now.into_iter().find(|one| one.code == item);
     let now = now
         .ok_or_else(|| Error::new(Code::BadRequest, format!("'{item}' could not be looked at this time")))?;

@@ -9,8 +9,10 @@ pub struct State {
     pub status: Status,
     /// The initial copy is done: where a resumed instance goes on.
     pub initialized: bool,
-    /// Goes on by itself once the precheck has passed.
+    /// Goes on by itself: once the precheck has passed; while it takes over, it brings the other to its rest.
     pub start_after: bool,
+    /// Has the right to write, as far as the service decides that: at most one of a pair has.
+    pub may_write: bool,
 }
 
 /// What can happen to an instance.
@@ -38,10 +40,14 @@ pub enum Fact {
     Recovered,
     /// Something went wrong that a person has to look at.
     Broke,
+    /// It has taken over.
+    TookOver,
+    /// It cannot take over now; the other still may write.
+    Declined,
 }
 
 impl Fact {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::PrecheckPassed,
         Self::PrecheckFailed,
         Self::Initialized,
@@ -50,6 +56,8 @@ impl Fact {
         Self::Trouble,
         Self::Recovered,
         Self::Broke,
+        Self::TookOver,
+        Self::Declined,
     ];
 
     pub fn name(self) -> &'static str {
@@ -62,6 +70,8 @@ impl Fact {
             Self::Trouble => "trouble",
             Self::Recovered => "recovered",
             Self::Broke => "broke",
+            Self::TookOver => "took over",
+            Self::Declined => "did not take over",
         }
     }
 }
@@ -97,14 +107,15 @@ pub fn next(kind: Kind, state: State, event: Event) -> Decision {
         Event::Command(command) => match command {
             Command::Configure => configure(state),
             Command::Precheck => precheck(state),
-            Command::Start => start(state),
+            Command::Start => start(kind, state),
             Command::Pause => pause(kind, state),
-            Command::Resume => resume(state),
+            Command::Resume => resume(kind, state),
+            Command::Takeover => take_over(state),
             Command::Reset => reset(kind, state),
             Command::Terminate => terminate(kind, state),
             Command::Release => release(kind, state),
         },
-        Event::Fact(fact) => learn(state, fact),
+        Event::Fact(fact) => learn(kind, state, fact),
     }
 }
 
@@ -115,15 +126,30 @@ pub fn allowed(kind: Kind, state: State) -> Vec<Command> {
 }
 
 impl State {
-    pub const NEW: Self = Self { status: Status::NotConfigured, initialized: false, start_after: false };
+    pub const NEW: Self =
+        Self { status: Status::NotConfigured, initialized: false, start_after: false, may_write: true };
+
+    /// A reverse begins without the right to write.
+    pub const NEW_REVERSE: Self = Self { status: Status::NotStarted, may_write: false, ..Self::NEW };
 
     fn to(self, status: Status) -> Decision {
         Move(Self { status, ..self })
     }
 
     /// Running again, where it was.
-    fn going_on(self) -> Decision {
-        self.to(if self.initialized { Status::Synchronizing } else { Status::Initializing })
+    fn going_on(self, kind: Kind) -> Decision {
+        self.to(match (kind, self.may_write) {
+            (Kind::Reverse, false) => Status::Collecting,
+            (Kind::Reverse, true) => Status::Synchronizing,
+            _ if self.initialized => Status::Synchronizing,
+            _ => Status::Initializing,
+        })
+    }
+
+    /// Where one of a pair is that does not take over after all.
+    fn stepping_back(self, kind: Kind) -> Decision {
+        let status = if kind == Kind::Reverse { Status::Collecting } else { Status::Paused };
+        State { start_after: false, ..self }.to(status)
     }
 
     /// Whether something of the instance runs and may write.
@@ -138,7 +164,7 @@ impl State {
 fn configure(state: State) -> Decision {
     match state.status {
         Status::NotConfigured | Status::NotStarted | Status::PrecheckFailed | Status::PrecheckPassed => {
-            Move(State { status: Status::NotStarted, initialized: false, start_after: false })
+            Move(State { status: Status::NotStarted, initialized: false, start_after: false, ..state })
         }
         Status::Completed => Refuse("it is completed for ever; duplicate it to use its configuration again"),
         Status::Releasing | Status::Released => Refuse("it is released"),
@@ -159,21 +185,27 @@ fn precheck(state: State) -> Decision {
     }
 }
 
-fn start(state: State) -> Decision {
+fn start(kind: Kind, state: State) -> Decision {
     match state.status {
         Status::NotStarted | Status::PrecheckFailed => {
             State { start_after: true, ..state }.to(Status::Prechecking)
         }
         Status::Prechecking if state.start_after => Already,
         Status::Prechecking => Move(State { start_after: true, ..state }),
-        Status::PrecheckPassed => state.going_on(),
-        _ => resume(state),
+        Status::PrecheckPassed => state.going_on(kind),
+        Status::Collecting => State { start_after: false, ..state }.to(Status::Switching),
+        Status::Switching => Already,
+        _ => resume(kind, state),
     }
 }
 
-fn resume(state: State) -> Decision {
+fn resume(kind: Kind, state: State) -> Decision {
     match state.status {
-        Status::Paused | Status::Failed => state.going_on(),
+        Status::Paused | Status::Failed if kind != Kind::Reverse && !state.may_write => {
+            Refuse("its reverse has the right to write; a takeover (tidegate failback) turns it around")
+        }
+        Status::Paused | Status::Failed => state.going_on(kind),
+        Status::Switching => Refuse("it takes over from the other direction; wait until it has"),
         Status::Initializing | Status::Collecting | Status::Synchronizing | Status::Retrying => Already,
         Status::Pausing | Status::Resetting => Refuse("something is under way; wait until it is done"),
         Status::NotConfigured => Refuse("it is not configured"),
@@ -187,10 +219,28 @@ fn resume(state: State) -> Decision {
     }
 }
 
+fn take_over(state: State) -> Decision {
+    match state.status {
+        Status::Switching if state.may_write || state.start_after => Already,
+        Status::Switching => Move(State { start_after: true, ..state }),
+        Status::Collecting => State { start_after: true, ..state }.to(Status::Switching),
+        Status::Paused if !state.may_write => State { start_after: true, ..state }.to(Status::Switching),
+        Status::Synchronizing | Status::Retrying if state.may_write => Already,
+        Status::Completed => Refuse("it is completed for ever"),
+        Status::Releasing | Status::Released => Refuse("it is released"),
+        _ if state.may_write => Refuse("it has the right to write; resume it"),
+        _ => Refuse("only one that collects, or is paused while its reverse writes, takes over"),
+    }
+}
+
 fn pause(kind: Kind, state: State) -> Decision {
     match state.status {
         _ if kind == Kind::Tracking => Refuse("change tracking cannot be paused"),
         _ if state.is_running() => state.to(Status::Pausing),
+        Status::Switching if state.may_write => {
+            Refuse("it has taken over, and goes on in a moment; pause it then")
+        }
+        Status::Switching => state.stepping_back(kind),
         Status::Pausing | Status::Paused => Already,
         Status::Completed => Refuse("it is completed"),
         Status::Releasing | Status::Released => Refuse("it is released"),
@@ -201,12 +251,16 @@ fn pause(kind: Kind, state: State) -> Decision {
 fn reset(kind: Kind, state: State) -> Decision {
     match state.status {
         _ if kind == Kind::Tracking => Refuse("change tracking has copied nothing; release it instead"),
+        _ if kind == Kind::Reverse => Refuse("a reverse has copied nothing; terminate it instead"),
+        _ if !state.may_write => Refuse("its reverse has the right to write; what it copied is in use"),
         Status::Paused | Status::Failed => state.to(Status::Resetting),
         Status::Resetting | Status::NotStarted => Already,
         Status::Completed => Refuse("it is completed for ever; duplicate it to use its configuration again"),
         Status::Releasing | Status::Released => Refuse("it is released"),
         _ if state.is_running() => Refuse("it runs; pause it first"),
-        Status::Pausing | Status::Terminating => Refuse("something is under way; wait until it is done"),
+        Status::Pausing | Status::Terminating | Status::Switching => {
+            Refuse("something is under way; wait until it is done")
+        }
         _ => Refuse("it has not been started, so there is nothing to drop"),
     }
 }
@@ -215,7 +269,7 @@ fn terminate(kind: Kind, state: State) -> Decision {
     match state.status {
         _ if kind == Kind::Tracking => Refuse("change tracking cannot be terminated; release it instead"),
         _ if state.is_running() => state.to(Status::Terminating),
-        Status::Pausing | Status::Paused | Status::Failed | Status::Resetting => {
+        Status::Pausing | Status::Paused | Status::Failed | Status::Resetting | Status::Switching => {
             state.to(Status::Terminating)
         }
         Status::Terminating | Status::Completed => Already,
@@ -228,18 +282,20 @@ fn release(kind: Kind, state: State) -> Decision {
     match state.status {
         Status::Releasing | Status::Released => Already,
         _ if kind == Kind::Tracking => state.to(Status::Releasing),
-        Status::Pausing | Status::Terminating | Status::Prechecking | Status::Resetting => {
-            Refuse("something is under way; wait until it is done")
-        }
+        Status::Pausing
+        | Status::Terminating
+        | Status::Prechecking
+        | Status::Resetting
+        | Status::Switching => Refuse("something is under way; wait until it is done"),
         _ if state.is_running() => Refuse("it runs; terminate it first"),
         _ => state.to(Status::Releasing),
     }
 }
 
-fn learn(state: State, fact: Fact) -> Decision {
+fn learn(kind: Kind, state: State, fact: Fact) -> Decision {
     match (fact, state.status) {
         (Fact::PrecheckPassed, Status::Prechecking) if state.start_after => {
-            State { start_after: false, ..state }.going_on()
+            State { start_after: false, ..state }.going_on(kind)
         }
         (Fact::PrecheckPassed, Status::Prechecking) => state.to(Status::PrecheckPassed),
         (Fact::PrecheckFailed, Status::Prechecking) => {
@@ -253,18 +309,53 @@ fn learn(state: State, fact: Fact) -> Decision {
         }
         (Fact::Stopped, Status::Pausing) => state.to(Status::Paused),
         (Fact::Stopped, Status::Resetting) => {
-            Move(State { status: Status::NotStarted, initialized: false, start_after: false })
+            Move(State { status: Status::NotStarted, initialized: false, start_after: false, ..state })
         }
         (Fact::Stopped, Status::Terminating) => state.to(Status::Completed),
         (Fact::Stopped, Status::Releasing) => state.to(Status::Released),
         (Fact::Trouble, Status::Initializing | Status::Synchronizing) => state.to(Status::Retrying),
-        (Fact::Recovered, Status::Retrying) => state.going_on(),
+        (Fact::Recovered, Status::Retrying) => state.going_on(kind),
         (Fact::Broke, Status::Resetting) => {
             Move(State { status: Status::Failed, initialized: false, ..state })
         }
         (Fact::Broke, Status::Pausing | Status::Paused) => state.to(Status::Failed),
         (Fact::Broke, _) if state.is_running() => state.to(Status::Failed),
+        (Fact::TookOver, Status::Switching) if state.may_write => {
+            Move(State { initialized: true, start_after: false, status: Status::Synchronizing, ..state })
+        }
+        (Fact::Declined, Status::Switching) if !state.may_write => state.stepping_back(kind),
         _ => Already,
+    }
+}
+
+/// What the state of the other instance of its pair has against a command.
+pub fn objection(kind: Kind, state: State, other: State, command: Command) -> Option<&'static str> {
+    let leads = next(kind, state, Event::Command(command));
+    let switches = matches!(leads, Move(after) if after.status == Status::Switching);
+    let rests = matches!(other.status, Status::Paused | Status::Completed);
+    match command {
+        _ if switches && other.status == Status::Switching => {
+            Some("the other direction is taking over at this moment")
+        }
+        Command::Start if switches && !rests => {
+            Some("the other direction can still write; pause it first, or take over with tidegate switchover")
+        }
+        Command::Takeover if switches && !rests && other.status != Status::Synchronizing => {
+            Some("the other direction neither runs nor rests; resume or pause it first")
+        }
+        Command::Resume | Command::Start
+            if matches!(leads, Move(after) if after.is_running() && after.status != Status::Collecting)
+                && other.status == Status::Switching =>
+        {
+            Some("the other direction is taking over at this moment")
+        }
+        Command::Release if kind != Kind::Reverse && other.status != Status::Released => {
+            Some("it has a reverse; terminate and release that first")
+        }
+        Command::Reset if other.status != Status::Released => {
+            Some("it has a reverse; terminate and release that first")
+        }
+        _ => None,
     }
 }
 

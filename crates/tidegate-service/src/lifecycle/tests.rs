@@ -106,7 +106,12 @@ fn matrix() -> String {
         for status in Status::ALL {
             let forms = [(false, false), (true, false), (false, true), (true, true)];
             let mut leads: Vec<String> = Vec::new();
-            let states = forms.map(|(initialized, start_after)| State { status, initialized, start_after });
+            let states = forms.map(|(initialized, start_after)| State {
+                status,
+                initialized,
+                start_after,
+                may_write: true,
+            });
             let known = reachable(Kind::Sync);
             for state in states.into_iter().filter(|state| known.contains(state)) {
                 let lead = match next(Kind::Sync, state, event) {

@@ -1,7 +1,7 @@
 //! Instances and their history.
 
 use super::{Happened, Store, Within, failed, now};
-use crate::lifecycle::{Decision, Event, State, next};
+use crate::lifecycle::{Decision, Event, State, next, objection};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::collections::BTreeMap;
 use tidegate_api::{Command, CreateInstance, Kind, PrecheckItem, Problem, Status, Transition, WantedObjects};
@@ -32,6 +32,12 @@ pub struct Found {
     pub skips: BTreeMap<String, String>,
     /// Objects that it is to have and does not have yet.
     pub wanted: Option<WantedObjects>,
+    /// The instance that this one is the reverse of.
+    pub reverse_of: Option<String>,
+    /// For a reverse: where it begins in its source's log.
+    pub start_at: Option<String>,
+    /// The other instance of its pair.
+    pub peer: Option<String>,
     /// Up to when the source keeps what was not read when the last run ended: seconds since 1970.
     pub kept_until: Option<i64>,
     pub created_at: String,
@@ -60,7 +66,9 @@ pub struct Moved {
 }
 
 const COLUMNS: &str = "id, name, spec, status, initialized, start_after, generation, source_password, \
-     target_password, why, precheck, skips, kept_until, wanted, created_at, changed_at";
+     target_password, why, precheck, skips, kept_until, wanted, created_at, changed_at, \
+     may_write, reverse_of, start_at, COALESCE(reverse_of, (SELECT other.id FROM instance AS other \
+     WHERE other.reverse_of = instance.id AND other.status <> 'Released')) AS peer";
 
 impl Store {
     /// Stores a configured instance; `by` is who made it.
@@ -289,7 +297,7 @@ fn refuse_released(found: &Found) -> Result<()> {
 }
 
 /// A name that another has is the one thing that can be wrong with writing an instance.
-fn named(written: rusqlite::Result<usize>, name: &str) -> Result<()> {
+pub(super) fn named(written: rusqlite::Result<usize>, name: &str) -> Result<()> {
     match written {
         Ok(_) => Ok(()),
         Err(rusqlite::Error::SqliteFailure(error, _))
@@ -303,7 +311,13 @@ fn named(written: rusqlite::Result<usize>, name: &str) -> Result<()> {
 
 /// Decides, and writes what it leads to.
 fn move_on(within: &Within<'_>, found: Found, event: Event, by: &str, why: Option<Problem>) -> Result<Moved> {
-    let decision = next(found.spec.kind, found.state, event);
+    let mut decision = next(found.spec.kind, found.state, event);
+    if let (Event::Command(command), Some(peer)) = (event, &found.peer) {
+        let other = find(within, peer)?.state;
+        if let Some(why) = objection(found.spec.kind, found.state, other, command) {
+            decision = Decision::Refuse(why);
+        }
+    }
     let Decision::Move(state) = decision else { return Ok(Moved { decision, instance: found }) };
     let generation = found.generation + 1;
     let values = params![
@@ -313,12 +327,13 @@ fn move_on(within: &Within<'_>, found: Found, event: Event, by: &str, why: Optio
         state.start_after,
         generation,
         why.as_ref().map(to_json).transpose()?,
-        now()
+        now(),
+        state.may_write
     ];
     within
         .execute(
             "UPDATE instance SET status = ?2, initialized = ?3, start_after = ?4, generation = ?5, why = ?6, \
-             changed_at = ?7 WHERE id = ?1",
+             changed_at = ?7, may_write = ?8 WHERE id = ?1",
             values,
         )
         .map_err(failed)?;
@@ -377,7 +392,11 @@ fn read(row: &Row<'_>) -> Result<Found> {
             status: status(row, 3).map_err(failed)?,
             initialized: row.get("initialized").map_err(failed)?,
             start_after: row.get("start_after").map_err(failed)?,
+            may_write: row.get("may_write").map_err(failed)?,
         },
+        reverse_of: json("reverse_of")?,
+        start_at: json("start_at")?,
+        peer: json("peer")?,
         generation: row.get("generation").map_err(failed)?,
         source_password: row.get("source_password").map_err(failed)?,
         target_password: row.get("target_password").map_err(failed)?,
@@ -399,11 +418,12 @@ fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Status> {
     })
 }
 
-fn kind_name(kind: Kind) -> &'static str {
+pub(super) fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Sync => "sync",
         Kind::Migration => "migration",
         Kind::Tracking => "tracking",
+        Kind::Reverse => "reverse",
     }
 }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod answers;
 mod audit;
 mod instances;
+mod pair;
 mod service;
 mod wanted;
 
@@ -22,13 +23,14 @@ use tidegate_model::{Code, Error, Result};
 use tokio::sync::broadcast;
 
 /// One entry a version; the file's `user_version` says how many it has had.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("service.sql"),
     include_str!("skips.sql"),
     include_str!("kept_until.sql"),
     include_str!("answers.sql"),
     include_str!("wanted.sql"),
+    include_str!("pair.sql"),
 ];
 
 /// The store. Calls are short and block; see [`Store::ask`].

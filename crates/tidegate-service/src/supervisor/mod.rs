@@ -4,6 +4,7 @@
 mod adding;
 mod ending;
 mod owner;
+mod switching;
 pub(crate) mod watch;
 
 use crate::crash;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate_api::{Objects, Problem, Status};
 use tidegate_engine::progress::Progress;
-use tidegate_model::{Code, Error, Gate, Result};
+use tidegate_model::{Code, Error, Gate, InstanceName, Result};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -252,9 +253,15 @@ impl Supervisor {
             retry_window: Some(HICCUP),
             until_caught_up: spec.full_only,
             server_id: spec.tuning.server_id,
+            peer: found.peer.as_deref().map(peer_name).transpose()?,
         }
         .resolve(&Surroundings::default())
     }
+}
+
+/// The link of another instance.
+fn peer_name(id: &str) -> Result<InstanceName> {
+    InstanceName::parse(id).map_err(|why| Error::new(Code::Internal, why))
 }
 
 /// What a sealed password belongs to.
@@ -284,6 +291,8 @@ enum Duty {
     Run,
     /// Nothing is to be written, and the source's log is read on.
     Collect,
+    /// It takes over from the other direction.
+    Switch,
     /// What it made in the target is to go.
     Reset,
     /// Nothing of it is to run any more.
@@ -294,8 +303,9 @@ impl Duty {
     fn of(status: Status) -> Self {
         match status {
             Status::Prechecking => Self::Precheck,
-            Status::Initializing | Status::Collecting | Status::Synchronizing | Status::Retrying => Self::Run,
-            Status::Paused => Self::Collect,
+            Status::Initializing | Status::Synchronizing | Status::Retrying => Self::Run,
+            Status::Collecting | Status::Paused => Self::Collect,
+            Status::Switching => Self::Switch,
             Status::Resetting => Self::Reset,
             Status::Pausing | Status::Terminating | Status::Releasing => Self::End,
             Status::NotConfigured

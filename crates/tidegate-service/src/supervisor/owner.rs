@@ -107,13 +107,14 @@ impl Owner {
             Duty::Nothing => return Ok(!self.supervisor.leave(&self.id)),
             Duty::Precheck => self.precheck(&found).await?,
             duty @ (Duty::Run | Duty::Collect) => self.run(&found, duty).await?,
+            Duty::Switch => self.switch(&found).await?,
             Duty::Reset => self.reset(&found).await?,
             Duty::End => self.end(&found).await?,
         }
         Ok(true)
     }
 
-    async fn find(&self) -> Result<Found> {
+    pub(super) async fn find(&self) -> Result<Found> {
         let id = self.id.clone();
         self.supervisor.store.ask(move |store| store.find(&id)).await
     }
@@ -121,7 +122,7 @@ impl Owner {
     async fn precheck(&self, found: &Found) -> Result<()> {
         let stop = &self.supervisor.stop;
         let items = tokio::select! {
-            items = precheck::run(self.supervisor.plan(found), &found.skips) => items,
+            items = precheck::run(found.spec.kind, self.supervisor.plan(found), &found.skips) => items,
             () = stop.cancelled() => return Ok(()),
         };
         let (id, stored) = (self.id.clone(), items.clone());
@@ -151,6 +152,10 @@ impl Owner {
                 return self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ());
             }
         };
+        if let Err(error) = self.begin_reverse(found, &plan).await {
+            self.wait_to_collect(&error).await;
+            return Ok(());
+        }
         let Some((starting, planned)) = self.begin(found, duty).await else { return Ok(()) };
         let mut replan_at = None;
         let mut adding = match planned {
@@ -277,7 +282,7 @@ impl Owner {
 
     /// Whatever keeps a paused instance from reading the log may be the reason why it is paused: it is tried for as long
     /// as that takes, and shown.
-    async fn wait_to_collect(&mut self, error: &Error) {
+    pub(super) async fn wait_to_collect(&mut self, error: &Error) {
         tracing::info!(instance = self.id, %error, "the source's log is not read");
         self.supervisor.count_fault(error);
         self.supervisor.show_trouble(&self.id, Some(super::problem(error)));
@@ -398,14 +403,14 @@ impl Owner {
     }
 
     /// Since when it has been retrying, and how long the next wait is.
-    fn next_wait(&mut self) -> (Instant, Duration) {
+    pub(super) fn next_wait(&mut self) -> (Instant, Duration) {
         let trouble = self.trouble.get_or_insert_with(|| Trouble { since: Instant::now(), wait: FIRST_WAIT });
         let wait = trouble.wait;
         trouble.wait = (wait * 2).min(LONGEST_WAIT);
         (trouble.since, wait)
     }
 
-    async fn rest(&self, wait: Duration) {
+    pub(super) async fn rest(&self, wait: Duration) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = self.woken.notified() => {}

@@ -4,6 +4,7 @@ mod before;
 mod cascades;
 mod change_log;
 mod cli;
+mod failback;
 mod keeping;
 mod left_over;
 mod link;

@@ -1,0 +1,101 @@
+//! The way back of an instance.
+
+use super::auth::Caller;
+use super::configure::{audited, new_id, sealed_any};
+use super::extract::{Body, OfInstance, Place};
+use super::instances::shown;
+use super::{Failure, Service};
+use crate::objects;
+use crate::store::{Found, Role};
+use crate::supervisor::password_place;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use tidegate_api::{CreateInstance, EndpointSpec, Instance, Kind, NewReverse, Status};
+use tidegate_model::{Code, Error, Result};
+
+/// Makes the reverse of an instance that is running, its copy done. It prechecks at once; then it collects what is
+/// written in the target, and writes nothing until it is started.
+#[utoipa::path(
+    post,
+    path = "/api/v1/instances/{id}/reverse",
+    params(OfInstance),
+    request_body = NewReverse,
+    responses((status = 201, description = "It is made", body = Instance), Failure),
+)]
+pub(super) async fn create(
+    State(service): State<Service>,
+    caller: Caller,
+    Place(id): Place<String>,
+    Body(NewReverse { name, from }): Body<NewReverse>,
+) -> Result<(StatusCode, Json<Instance>), Failure> {
+    let by = caller.need(Role::Operator)?.to_owned();
+    let found = service.store.ask(move |store| store.find(&id)).await?;
+    may_have_reverse(&service, &found)?;
+    let unsealed = |side: &str, sealed: &Option<Vec<u8>>| {
+        let place = password_place(&found.id, side);
+        sealed.as_ref().map(|sealed| service.vault.unseal(&place, sealed)).transpose()
+    };
+    let source =
+        EndpointSpec { password: unsealed("target", &found.target_password)?, ..found.spec.target.clone() };
+    let target =
+        EndpointSpec { password: unsealed("source", &found.source_password)?, ..found.spec.source.clone() };
+    let spec = CreateInstance {
+        name: name.unwrap_or_else(|| format!("{}-reverse", found.spec.name)),
+        kind: Kind::Reverse,
+        source,
+        target,
+        objects: objects::turned(&found.spec.objects)?,
+        full_only: false,
+        tuning: found.spec.tuning.clone(),
+    };
+    let new = sealed_any(&service, new_id()?, spec)?;
+    let forward = service.supervisor.plan(&found)?;
+    let from = match from {
+        Some(position) => forward.check_reverse_start(&position).await?,
+        None => forward.target_position(&new.id).await?,
+    };
+    let supervisor = service.supervisor.clone();
+    let made = audited(&service, by, "create reverse", found.id.clone(), move |store, by| {
+        let made = store.create_reverse(&new, &found, &from, by);
+        if let Ok(made) = &made {
+            supervisor.wake(&made.id);
+        }
+        made
+    });
+    Ok((StatusCode::CREATED, Json(shown(&service, made.await?))))
+}
+
+fn may_have_reverse(service: &Service, found: &Found) -> Result<()> {
+    let refuse = |why: String, remedy: &str| {
+        let what = format!("{}: {why}", found.spec.name);
+        Err(Error::new(Code::NotAllowed, what).with_remedy(remedy))
+    };
+    match found.spec.kind {
+        Kind::Sync => {}
+        Kind::Migration => return refuse("a migration has no reverse".to_owned(), "make a sync instance"),
+        Kind::Tracking => return refuse("change tracking has no reverse".to_owned(), "make a sync instance"),
+        Kind::Reverse => {
+            return refuse(
+                "it is a reverse itself".to_owned(),
+                "take over with the instance that it was made from",
+            );
+        }
+    }
+    if found.state.status != Status::Synchronizing {
+        let title = found.state.status.title();
+        return refuse(
+            format!("it is {title}"),
+            "a reverse is made of an instance that is running, its copy done",
+        );
+    }
+    if found.wanted.is_some() {
+        return refuse("its objects are changing".to_owned(), "wait until they have changed");
+    }
+    let border = |end: &EndpointSpec| end.region.as_ref().and_then(|region| service.regions.get(region));
+    if border(&found.spec.source) != border(&found.spec.target) {
+        let why = "its two databases lie on different sides of a border".to_owned();
+        return refuse(why, "a reverse is made within one border only");
+    }
+    Ok(())
+}

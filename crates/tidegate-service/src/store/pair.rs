@@ -1,0 +1,85 @@
+//! Two instances that are each other's way back.
+
+use super::instances::{NewInstance, Step, find, kind_name, named, record, to_json};
+use super::{Found, Store, failed, now};
+use crate::lifecycle::State;
+use rusqlite::params;
+use tidegate_api::{Kind, Status};
+use tidegate_model::{Code, Error, Result};
+
+impl Store {
+    /// Stores the reverse of an instance, which prechecks and then collects from `start_at` on.
+    pub fn create_reverse(&self, new: &NewInstance, of: &Found, start_at: &str, by: &str) -> Result<Found> {
+        self.within(|within| {
+            let now_is = find(within, &of.id)?;
+            if let Some(peer) = &now_is.peer {
+                let what =
+                    format!("{} has a reverse already: {}", of.spec.name, find(within, peer)?.spec.name);
+                return Err(
+                    Error::new(Code::NotAllowed, what).with_remedy("an instance has one reverse at a time")
+                );
+            }
+            if now_is.state.status != Status::Synchronizing {
+                let what = format!("{} is {}", of.spec.name, now_is.state.status.title());
+                return Err(Error::new(Code::NotAllowed, what)
+                    .with_remedy("a reverse is made of an instance that is running, its copy done"));
+            }
+            let State { initialized, may_write, .. } = State::NEW_REVERSE;
+            let made = within.execute(
+                "INSERT INTO instance (id, name, kind, status, initialized, start_after, generation, spec, \
+                 source_password, target_password, created_at, changed_at, may_write, reverse_of, start_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, 1, 1, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12)",
+                params![
+                    new.id,
+                    new.spec.name,
+                    kind_name(new.spec.kind),
+                    Status::Prechecking.name(),
+                    initialized,
+                    to_json(&new.spec)?,
+                    new.source_password,
+                    new.target_password,
+                    now(),
+                    may_write,
+                    of.id,
+                    start_at
+                ],
+            );
+            named(made, &new.spec.name)?;
+            let step = Step { id: &new.id, generation: 1, by, event: "create reverse", why: None };
+            record(within, &step, Status::NotConfigured, Status::Prechecking)?;
+            find(within, &new.id)
+        })
+    }
+
+    /// The point of no return: the right to write goes from the other instance, which rests, to this one, which takes
+    /// over. Answers whether it has gone; `false` if this one does not take over any more, or the other does not rest.
+    pub fn hand_over(&self, id: &str, by: &str) -> Result<bool> {
+        self.within(|within| {
+            let found = find(within, id)?;
+            let Some(peer) = &found.peer else { return Ok(false) };
+            let other = find(within, peer)?;
+            let rests = matches!(other.state.status, Status::Paused | Status::Completed);
+            if found.state.status != Status::Switching || !rests {
+                return Ok(false);
+            }
+            // A reverse that does not write collects; it is not at rest because somebody asked for that.
+            let rests_as = match (other.spec.kind, other.state.status) {
+                (Kind::Reverse, Status::Paused) => Status::Collecting,
+                (_, status) => status,
+            };
+            for (one, may_write, status, event) in [
+                (&other, false, rests_as, "gave up the right to write"),
+                (&found, true, found.state.status, "got the right to write"),
+            ] {
+                let generation = one.generation + 1;
+                let change = "UPDATE instance SET may_write = ?2, status = ?3, generation = ?4, changed_at = ?5 \
+                              WHERE id = ?1";
+                let values = params![one.id, may_write, status.name(), generation, now()];
+                within.execute(change, values).map_err(failed)?;
+                let step = Step { id: &one.id, generation, by, event, why: None };
+                record(within, &step, one.state.status, status)?;
+            }
+            Ok(true)
+        })
+    }
+}

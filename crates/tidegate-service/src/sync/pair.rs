@@ -1,0 +1,112 @@
+//! Two links that are each other's way back.
+
+use super::SyncPlan;
+use crate::endpoint::Side;
+use std::sync::Arc;
+use tidegate_engine::link;
+use tidegate_model::{
+    Code, Error, Finding, FindingSide, InstanceName, Permit, Position, Result, Selection, Seq, SeqSet, Source,
+};
+
+impl SyncPlan {
+    /// Where the source's log ends now.
+    pub(crate) async fn source_position(&self) -> Result<Position> {
+        self.open_source().position().await.map_err(|e| e.context(Side::Source))
+    }
+
+    /// Where the target's log ends now, for a reverse of this link. `reverse` is its id.
+    pub(crate) async fn target_position(&self, reverse: &str) -> Result<String> {
+        let position =
+            self.target_as_source(reverse)?.position().await.map_err(|e| e.context(Side::Target))?;
+        Ok(position.as_str().to_owned())
+    }
+
+    /// A position that a person gives, if the target's log can be read from there.
+    pub(crate) async fn check_reverse_start(&self, position: &str) -> Result<String> {
+        let source = self.target_as_source("reverse")?;
+        let given = Position::new(position);
+        let bad = |error: Error| Error::new(Code::BadRequest, format!("from: {}", error.message()));
+        source.cursor(&given).map_err(bad)?;
+        let now = source.position().await.map_err(|e| e.context(Side::Target))?;
+        if !source.cursor(&now)?.covers(&given).map_err(bad)? {
+            return Err(Error::new(
+                Code::BadRequest,
+                format!("from: the target's log ends at {now}, before that"),
+            ));
+        }
+        Ok(position.to_owned())
+    }
+
+    /// The target as the source of a reverse, to which what this link writes is no news.
+    fn target_as_source(&self, reverse: &str) -> Result<Arc<dyn Source>> {
+        let id = InstanceName::parse(reverse).map_err(|why| Error::new(Code::Internal, why))?;
+        let selection = Selection::default();
+        Ok(self.target.source(super::default_server_id(&id), &selection, Some(&self.options.instance)))
+    }
+
+    /// What a way back needs beside what every link needs.
+    pub(crate) async fn look_at_way_back(&self) -> Vec<Finding> {
+        let finding = |item, title, side, outcome| Finding { item, title, side, blocks: true, outcome };
+        let title = "Changes can be told from what the other direction writes";
+        let (source, target) = (self.source.check_marks().await, self.target.check_marks().await);
+        let differences = async {
+            let (source, target) = (self.source.comparable(), self.target.comparable());
+            let found = source.definition_differences(target.as_ref(), &self.options.selection).await?;
+            let Some((_, first)) = found.first() else { return Ok(()) };
+            let what = format!("{first}; {} differences in all", found.len());
+            Err(Error::new(Code::DefinitionDiffers, what).with_remedy(
+                "make the definitions the same on both sides: see tidegate verify for the whole list",
+            ))
+        };
+        vec![
+            finding("SOURCE_MARKS", title, FindingSide::Source, source),
+            finding("TARGET_MARKS", title, FindingSide::Target, target),
+            finding(
+                "DEFINITIONS",
+                "Both sides have the same definitions",
+                FindingSide::Both,
+                differences.await,
+            ),
+        ]
+    }
+
+    /// Begins a link that copies nothing, without the right to write. Safe to repeat.
+    pub(crate) async fn begin_reverse(&self, start: &str) -> Result<()> {
+        let (source, target) = (self.open_source(), self.open_target());
+        let at_target = |error: Error| error.context(Side::Target);
+        target.prepare().await.map_err(at_target)?;
+        if target.permit().await.map_err(at_target)?.is_none() {
+            target.change_permit(None, false).await.map_err(at_target)?;
+        }
+        let selection = &self.options.selection;
+        link::begin_at(source.as_ref(), target.as_ref(), selection, Position::new(start)).await
+    }
+
+    /// How many transactions up to there are not in the target.
+    pub(crate) async fn left_of(&self, captured: Seq) -> Result<u64> {
+        let state = self.open_target().state().await.map_err(|e| e.context(Side::Target))?;
+        let Some(state) = state else { return Ok(0) };
+        let low = state.lanes.iter().map(|lane| lane.low.seq).max().unwrap_or(Seq(0));
+        let mut done = SeqSet::default();
+        state.lanes.iter().for_each(|lane| done.union(&lane.done));
+        done.prune(low);
+        Ok(captured.0.saturating_sub(low.0).saturating_sub(done.len()))
+    }
+}
+
+/// Takes the right to write away from one link of a pair, then gives it to the other. Both permits are read before
+/// either is changed, and each changes only if it is as it was read: of all who do this at the same time, at most one
+/// comes to the end, and at no time have both the right.
+pub(crate) async fn move_permit(from: &SyncPlan, to: &SyncPlan) -> Result<()> {
+    let (from, to) = (from.open_target(), to.open_target());
+    let at_target = |error: Error| error.context(Side::Target);
+    let gains = to.permit().await.map_err(at_target)?;
+    let loses = from.permit().await.map_err(at_target)?;
+    let is_done = |permit: Option<Permit>, held: bool| permit.is_some_and(|permit| permit.held == held);
+    if is_done(gains, true) && is_done(loses, false) {
+        return Ok(());
+    }
+    from.change_permit(loses, false).await.map_err(at_target)?;
+    crate::crash::point("permit-taken");
+    to.change_permit(gains, true).await.map_err(at_target).map(|_| ())
+}

@@ -1,0 +1,202 @@
+//! `tidegate reverse`, `switchover` and `failback`: an instance and its way back.
+
+use crate::failure::EXIT_LATE;
+use crate::figures;
+use crate::quantity::parse_duration;
+use crate::remote::{self, RemoteArgs, call};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_api::{Client, Command, Commands, Instance, Kind, NewReverse, Status, Transition};
+use tidegate_service::{Code, Error, Result};
+use tokio::time::Instant;
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+#[derive(Subcommand)]
+pub(crate) enum ReverseCommand {
+    /// Make the reverse of an instance that is running. It collects what is written in the target from now on, and writes
+    /// nothing before it is started.
+    Create {
+        /// The instance.
+        name: String,
+        /// What the reverse is called [default: NAME-reverse].
+        #[arg(long, value_name = "NAME")]
+        reverse_name: Option<String>,
+        /// A position of the target's log from which on changes flow back [default: now].
+        #[arg(long, value_name = "POSITION")]
+        from: Option<String>,
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+    /// Let the reverse of an instance write. The instance must be paused, and have brought everything.
+    Start {
+        /// The instance, or its reverse.
+        name: String,
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+}
+
+/// `tidegate switchover` and `tidegate failback`.
+#[derive(Args)]
+pub(crate) struct TakeoverArgs {
+    /// The instance, or its reverse.
+    name: String,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// So long it is waited for.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10m")]
+    timeout: Duration,
+    #[command(flatten)]
+    pub(crate) remote: RemoteArgs,
+}
+
+/// Which way the changes are to flow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Back: the reverse writes.
+    Reverse,
+    /// As it was: the instance writes.
+    Forward,
+}
+
+impl ReverseCommand {
+    fn remote(&self) -> &RemoteArgs {
+        match self {
+            Self::Create { remote, .. } | Self::Start { remote, .. } => remote,
+        }
+    }
+
+    pub(crate) fn json(&self) -> bool {
+        self.remote().json
+    }
+}
+
+pub(crate) async fn reverse(command: ReverseCommand) -> Result<ExitCode> {
+    let json = command.json();
+    let client = Arc::new(command.remote().client()?);
+    match command {
+        ReverseCommand::Create { name, reverse_name, from, .. } => {
+            let request = NewReverse { name: reverse_name, from };
+            let made = call(move || client.create_reverse(&name, &request)).await?;
+            let text = format!(
+                "{} is made ({}): it is checked, then it collects what is written in {}\n",
+                made.name, made.id, made.source.url
+            );
+            figures::say(json, &made, &text);
+        }
+        ReverseCommand::Start { name, .. } => {
+            let (_, reverse) = pair(&client, name).await?;
+            ask(&client, &reverse, Command::Start).await?;
+            figures::say(
+                json,
+                &json!({ "accepted": "start" }),
+                &format!("{} is taking over\n", reverse.name),
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn take_over(args: TakeoverArgs, direction: Direction) -> Result<ExitCode> {
+    let json = args.remote.json;
+    let client = Arc::new(args.remote.client()?);
+    let (forward, reverse) = pair(&client, args.name).await?;
+    let (gains, loses) = match direction {
+        Direction::Reverse => (reverse, forward),
+        Direction::Forward => (forward, reverse),
+    };
+    if args.dry_run {
+        let steps = plan(&gains, &loses);
+        figures::say(json, &json!({ "steps": steps }), &format!("{}\n", steps.join("\n")));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let began = Instant::now();
+    let mut seen = call_history(&client, &gains).await?.len();
+    ask(&client, &gains, Command::Takeover).await?;
+    loop {
+        let history = call_history(&client, &gains).await?;
+        for line in history.iter().skip(seen) {
+            figures::say(json, line, &said(line));
+        }
+        seen = history.len();
+        let (asker, id) = (client.clone(), gains.id.clone());
+        let now = call(move || asker.show(&id)).await?;
+        match now.status {
+            Status::Synchronizing => {
+                let text = format!(
+                    "{} writes to {} now, {}\n{} collects what is written there\n",
+                    now.name, now.target.url, "and nothing else does", loses.name
+                );
+                figures::say(json, &now, &text);
+                return Ok(ExitCode::SUCCESS);
+            }
+            Status::Switching | Status::Retrying if began.elapsed() < args.timeout => {}
+            Status::Switching | Status::Retrying => {
+                figures::say(json, &now, &format!("{} is {} still\n", now.name, now.title));
+                return Ok(ExitCode::from(EXIT_LATE));
+            }
+            _ => {
+                let why = now.why.map_or_else(|| now.title.clone(), |why| why.detail);
+                let what = format!("{} did not take over: {why}", now.name);
+                return Err(Error::new(Code::NotAllowed, what).with_remedy(
+                    "nothing was changed: the other direction goes on as it was; remove the cause, then ask again",
+                ));
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn call_history(client: &Arc<Client>, one: &Instance) -> Result<Vec<Transition>> {
+    let (asker, id) = (client.clone(), one.id.clone());
+    call(move || asker.history(&id)).await
+}
+
+fn said(line: &Transition) -> String {
+    let why = line.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    format!("{}  {}{why}\n", line.at, line.event)
+}
+
+/// What a takeover does, one line for each step.
+fn plan(gains: &Instance, loses: &Instance) -> Vec<String> {
+    let mut steps = vec![
+        format!("0. you: stop the applications that write to {}", loses.source.url),
+        format!("1. wait until {} has applied everything that {} has", loses.name, loses.source.url),
+        format!("2. pause {}, and look again that nothing is left", loses.name),
+        format!("3. point of no return: the right to write goes from {} to {}", loses.name, gains.name),
+        format!("4. {} takes the right away from {}, for whoever runs it", loses.target.url, loses.name),
+        format!("5. {} gives it to {}, which applies what it has collected", gains.target.url, gains.name),
+        format!("6. you: let the applications write to {}", gains.source.url),
+    ];
+    if !gains.commands.contains(&Command::Takeover) {
+        steps.push(format!("it would be refused now: {} is {}", gains.name, gains.title));
+    }
+    steps
+}
+
+/// An instance and its reverse, by the name of either.
+async fn pair(client: &Arc<Client>, name: String) -> Result<(Instance, Instance)> {
+    let asker = client.clone();
+    let one = call(move || asker.show(&name)).await?;
+    let Some(peer) = one.peer.clone() else {
+        let what = format!("{} has no reverse", one.name);
+        let remedy = format!("tidegate reverse create {}", one.name);
+        return Err(Error::new(Code::NotAllowed, what).with_remedy(remedy));
+    };
+    let asker = client.clone();
+    let other = call(move || asker.show(&peer)).await?;
+    Ok(if one.kind == Kind::Reverse { (other, one) } else { (one, other) })
+}
+
+async fn ask(client: &Arc<Client>, of: &Instance, command: Command) -> Result<()> {
+    let request = Commands { command, instances: vec![of.id.clone()] };
+    let asker = client.clone();
+    let results = call(move || asker.commands(&request)).await?;
+    let problem = results.into_iter().find_map(|result| result.problem);
+    problem.map_or(Ok(()), |problem| Err(remote::of_problem(problem)))
+}
