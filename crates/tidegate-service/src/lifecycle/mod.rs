@@ -195,6 +195,9 @@ fn start(kind: Kind, state: State) -> Decision {
         Status::PrecheckPassed => state.going_on(kind),
         Status::Collecting => State { start_after: false, ..state }.to(Status::Switching),
         Status::Switching => Already,
+        Status::Paused | Status::Failed if kind == Kind::Reverse && !state.may_write => {
+            Refuse("it does not collect; resume it first")
+        }
         _ => resume(kind, state),
     }
 }
@@ -240,7 +243,7 @@ fn pause(kind: Kind, state: State) -> Decision {
         Status::Switching if state.may_write => {
             Refuse("it has taken over, and goes on in a moment; pause it then")
         }
-        Status::Switching => state.stepping_back(kind),
+        Status::Switching => State { start_after: false, ..state }.to(Status::Pausing),
         Status::Pausing | Status::Paused => Already,
         Status::Completed => Refuse("it is completed"),
         Status::Releasing | Status::Released => Refuse("it is released"),
@@ -357,6 +360,21 @@ pub fn objection(kind: Kind, state: State, other: State, command: Command) -> Op
         }
         _ => None,
     }
+}
+
+/// The point of no return of a takeover: the right to write goes from the other instance, which rests, to this one.
+/// Answers both after that; `None` if this one does not take over any more, or the other does not rest.
+pub fn hand_over(state: State, other_kind: Kind, other: State) -> Option<(State, State)> {
+    // A reverse that does not write collects; it is not at rest because somebody asked for that.
+    let rests_as = match (other_kind, other.status) {
+        (Kind::Reverse, Status::Paused) => Status::Collecting,
+        (_, Status::Paused | Status::Completed) => other.status,
+        _ => return None,
+    };
+    (state.status == Status::Switching).then_some((
+        State { may_write: true, ..state },
+        State { may_write: false, status: rests_as, ..other },
+    ))
 }
 
 #[cfg(test)]

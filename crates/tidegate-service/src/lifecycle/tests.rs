@@ -2,10 +2,13 @@ use super::*;
 use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 
-const KINDS: [Kind; 3] = [Kind::Sync, Kind::Migration, Kind::Tracking];
+const KINDS: [Kind; 4] = [Kind::Sync, Kind::Migration, Kind::Tracking, Kind::Reverse];
 
-/// Every state that can come about.
+/// Every state that can come about, of one that is alone.
 fn reachable(kind: Kind) -> HashSet<State> {
+    if kind == Kind::Reverse {
+        return pairs().into_iter().map(|(_, reverse)| reverse).collect();
+    }
     let mut seen = HashSet::from([State::NEW]);
     let mut queue = VecDeque::from([State::NEW]);
     while let Some(state) = queue.pop_front() {
@@ -18,6 +21,62 @@ fn reachable(kind: Kind) -> HashSet<State> {
         }
     }
     seen
+}
+
+/// Every two states in which an instance and its reverse can be, by whatever is asked of either and found out.
+fn pairs() -> HashSet<(State, State)> {
+    let running = State { status: Status::Synchronizing, initialized: true, ..State::NEW };
+    let first = (running, State { status: Status::Prechecking, start_after: true, ..State::NEW_REVERSE });
+    let mut seen = HashSet::from([first]);
+    let mut queue = VecDeque::from([first]);
+    while let Some((forward, reverse)) = queue.pop_front() {
+        let mut follows = Vec::new();
+        for event in Event::all() {
+            let may = |kind, state, other| match event {
+                Event::Command(command) => objection(kind, state, other, command).is_none(),
+                Event::Fact(_) => true,
+            };
+            if let Move(after) = next(Kind::Sync, forward, event)
+                && may(Kind::Sync, forward, reverse)
+            {
+                follows.push((after, reverse));
+            }
+            if let Move(after) = next(Kind::Reverse, reverse, event)
+                && may(Kind::Reverse, reverse, forward)
+            {
+                follows.push((forward, after));
+            }
+        }
+        follows.extend(hand_over(forward, Kind::Reverse, reverse));
+        follows.extend(hand_over(reverse, Kind::Sync, forward).map(|(reverse, forward)| (forward, reverse)));
+        queue.extend(follows.into_iter().filter(|pair| seen.insert(*pair)));
+    }
+    seen
+}
+
+#[test]
+fn never_do_both_of_a_pair_write() {
+    let writes = |state: &State| {
+        matches!(state.status, Status::Initializing | Status::Synchronizing | Status::Retrying)
+    };
+    let pairs = pairs();
+    for (forward, reverse) in &pairs {
+        let shown = format!("{forward:?} {reverse:?}");
+        assert!(!(forward.may_write && reverse.may_write), "both may: {shown}");
+        assert!(!(writes(forward) && writes(reverse)), "both do: {shown}");
+        for state in [forward, reverse] {
+            assert!(!writes(state) || state.may_write, "without the right: {shown}");
+        }
+    }
+    // The search has been where it matters.
+    let is = |status, may_write| move |state: &State| state.status == status && state.may_write == may_write;
+    for (forward, reverse) in [
+        (is(Status::Paused, false), is(Status::Synchronizing, true)),
+        (is(Status::Synchronizing, true), is(Status::Collecting, false)),
+        (is(Status::Switching, false), is(Status::Paused, true)),
+    ] {
+        assert!(pairs.iter().any(|(one, two)| forward(one) && reverse(two)));
+    }
 }
 
 #[test]
@@ -68,6 +127,10 @@ fn a_command_twice_is_no_second_move() {
             for command in final_ones {
                 let event = Event::Command(command);
                 if let Move(after) = next(kind, state, event) {
+                    // To start a reverse that collects is another thing than to let it collect.
+                    if kind == Kind::Reverse && after.status == Status::Collecting {
+                        continue;
+                    }
                     assert_eq!(next(kind, after, event), Already, "{command} twice from {state:?}");
                 }
             }
@@ -100,23 +163,30 @@ fn the_manual_has_the_matrix() {
 }
 
 fn matrix() -> String {
+    let alone: Vec<State> = reachable(Kind::Sync).into_iter().collect();
+    let (forward, reverse): (Vec<State>, Vec<State>) = pairs().into_iter().unzip();
+    let lost: Vec<State> = forward.into_iter().filter(|state| !state.may_write).collect();
+    [
+        section("", Kind::Sync, &alone),
+        section(", while its reverse writes", Kind::Sync, &lost),
+        section(", for a reverse", Kind::Reverse, &reverse),
+    ]
+    .concat()
+}
+
+fn section(title: &str, kind: Kind, known: &[State]) -> String {
     let mut out = String::new();
     for event in Event::all() {
-        out.push_str(&format!("\n### {}\n\n| in | leads to |\n|---|---|\n", event.name()));
+        out.push_str(&format!("\n### {}{title}\n\n| in | leads to |\n|---|---|\n", event.name()));
         for status in Status::ALL {
-            let forms = [(false, false), (true, false), (false, true), (true, true)];
+            let mut states: Vec<State> =
+                known.iter().copied().filter(|state| state.status == status).collect();
+            states.sort_by_key(|state| (!state.may_write, state.start_after, state.initialized));
             let mut leads: Vec<String> = Vec::new();
-            let states = forms.map(|(initialized, start_after)| State {
-                status,
-                initialized,
-                start_after,
-                may_write: true,
-            });
-            let known = reachable(Kind::Sync);
-            for state in states.into_iter().filter(|state| known.contains(state)) {
-                let lead = match next(Kind::Sync, state, event) {
+            for state in states {
+                let lead = match next(kind, state, event) {
                     Move(after) if after == state => "takes the new values".to_owned(),
-                    Move(after) if after.status == status => "remembers to start".to_owned(),
+                    Move(after) if after.status == status => "remembers to go on by itself".to_owned(),
                     Move(after) => format!("**{}**", after.status),
                     Already if matches!(event, Event::Fact(_)) => "–".to_owned(),
                     Already => "already".to_owned(),

@@ -2,9 +2,9 @@
 
 use super::instances::{NewInstance, Step, find, kind_name, named, record, to_json};
 use super::{Found, Store, failed, now};
-use crate::lifecycle::State;
+use crate::lifecycle::{State, hand_over};
 use rusqlite::params;
-use tidegate_api::{Kind, Status};
+use tidegate_api::Status;
 use tidegate_model::{Code, Error, Result};
 
 impl Store {
@@ -58,26 +58,20 @@ impl Store {
             let found = find(within, id)?;
             let Some(peer) = &found.peer else { return Ok(false) };
             let other = find(within, peer)?;
-            let rests = matches!(other.state.status, Status::Paused | Status::Completed);
-            if found.state.status != Status::Switching || !rests {
+            let Some((after, other_after)) = hand_over(found.state, other.spec.kind, other.state) else {
                 return Ok(false);
-            }
-            // A reverse that does not write collects; it is not at rest because somebody asked for that.
-            let rests_as = match (other.spec.kind, other.state.status) {
-                (Kind::Reverse, Status::Paused) => Status::Collecting,
-                (_, status) => status,
             };
-            for (one, may_write, status, event) in [
-                (&other, false, rests_as, "gave up the right to write"),
-                (&found, true, found.state.status, "got the right to write"),
+            for (one, after, event) in [
+                (&other, other_after, "gave up the right to write"),
+                (&found, after, "got the right to write"),
             ] {
                 let generation = one.generation + 1;
                 let change = "UPDATE instance SET may_write = ?2, status = ?3, generation = ?4, changed_at = ?5 \
                               WHERE id = ?1";
-                let values = params![one.id, may_write, status.name(), generation, now()];
+                let values = params![one.id, after.may_write, after.status.name(), generation, now()];
                 within.execute(change, values).map_err(failed)?;
                 let step = Step { id: &one.id, generation, by, event, why: None };
-                record(within, &step, one.state.status, status)?;
+                record(within, &step, one.state.status, after.status)?;
             }
             Ok(true)
         })

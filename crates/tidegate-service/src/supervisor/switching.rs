@@ -13,7 +13,7 @@ use crate::sync::{self, SyncPlan};
 use std::time::Duration;
 use tidegate_api::{Command, Kind, Status};
 use tidegate_engine::progress::Step;
-use tidegate_model::{Code, Error, Result};
+use tidegate_model::{Code, Error, Position, Result};
 use tokio::time::Instant;
 
 /// So long the other direction may take to bring what is not there yet.
@@ -39,9 +39,8 @@ impl Owner {
                 tokio::select! {
                     switched = &mut switching => break switched,
                     () = self.woken.notified() => {
-                        let now = self.find().await?;
-                        if now.state.status != Status::Switching {
-                            return Ok(());
+                        if self.find().await?.state.status != Status::Switching {
+                            break Err(Error::new(Code::NotAllowed, "it was called off"));
                         }
                     }
                     () = self.supervisor.stop.cancelled() => return Ok(()),
@@ -55,8 +54,13 @@ impl Owner {
             }
             Err(error) => {
                 let now = self.find().await?;
-                if now.state.status == Status::Switching && !now.state.may_write {
-                    return self.supervisor.learn(&self.id, Fact::Declined, Some(&error)).await.map(|_| ());
+                if !now.state.may_write {
+                    // Nothing happens if it was called off.
+                    self.supervisor.learn(&self.id, Fact::Declined, Some(&error)).await?;
+                    if found.state.start_after {
+                        self.let_other_go_on(&now).await?;
+                    }
+                    return Ok(());
                 }
                 // Past the point of no return it is tried until it is done.
                 tracing::info!(instance = self.id, %error, "it has not taken over yet");
@@ -74,15 +78,10 @@ impl Owner {
         let other = self.look_at(&peer).await?;
         let (own_plan, other_plan) = (self.supervisor.plan(found)?, self.supervisor.plan(&other)?);
         if !found.state.may_write {
-            let runs = other.state.status == Status::Synchronizing;
-            if found.state.start_after && runs {
+            if found.state.start_after && other.state.status == Status::Synchronizing {
                 self.bring_to_rest(&peer, &other_plan).await?;
             }
-            let handed = self.hand_over(&peer, &other_plan).await;
-            if handed.is_err() && found.state.start_after && runs {
-                self.ask_other(&peer, Command::Resume).await?;
-            }
-            handed?;
+            self.hand_over(&peer, &other_plan).await?;
             crash::point("handed-over");
         }
         sync::move_permit(&other_plan, &own_plan).await
@@ -101,6 +100,27 @@ impl Owner {
         Err(Error::new(Code::GenerationChanged, "the other direction runs again"))
     }
 
+    /// Takes back what a takeover that came to nothing has asked of the other direction.
+    async fn let_other_go_on(&self, found: &Found) -> Result<()> {
+        let Some(peer) = &found.peer else { return Ok(()) };
+        while self.look_at(peer).await?.state.status == Status::Pausing {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let other = self.look_at(peer).await?;
+        let ours = self.supervisor.store.ask({
+            let id = other.id.clone();
+            move |store| store.transitions(&id)
+        });
+        // Whom a person has paused stays so.
+        let asked = ours.await?.into_iter().rev().find(|line| line.event == Command::Pause.name());
+        match (other.state.status, asked) {
+            (Status::Paused, Some(asked)) if asked.by == SERVICE => {
+                self.ask_other(peer, Command::Resume).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn ask_other(&self, peer: &str, command: Command) -> Result<()> {
         let (id, event) = (peer.to_owned(), Event::Command(command));
         let moved =
@@ -114,25 +134,19 @@ impl Owner {
         self.supervisor.store.ask(move |store| store.find(&id)).await
     }
 
-    /// Waits until the other direction has applied everything that its source has now, and pauses it.
+    /// Waits until the other direction has applied everything that its source has now, and pauses it. If it comes to rest
+    /// before that, there is nothing to wait for.
     async fn bring_to_rest(&self, peer: &str, plan: &SyncPlan) -> Result<()> {
         let goal = plan.source_position().await?;
         let deadline = Instant::now() + BRING_WITHIN;
-        loop {
-            let (mut covered, mut left) = (false, None);
-            if let Some((progress, _)) = self.supervisor.progress(peer) {
-                let (captured, applied) =
-                    (progress.captured().borrow().clone(), progress.applied_up_to().borrow().seq);
-                let streams = *progress.step().borrow() == Step::Streaming;
-                covered = streams && plan.covers(&captured.position, &goal)? && applied >= captured.seq;
-                left = Some(captured.seq.0.saturating_sub(applied.0));
-            }
-            if covered {
+        while self.look_at(peer).await?.state.is_running() {
+            let left = self.left_to_bring(peer, plan, &goal)?;
+            if left == Some(0) {
                 break;
             }
             if Instant::now() > deadline {
-                let left =
-                    left.map_or("it does not run".to_owned(), |left| format!("{left} transactions are left"));
+                let left = left
+                    .map_or("it does not stream".to_owned(), |left| format!("{left} transactions are left"));
                 let seconds = BRING_WITHIN.as_secs();
                 let what =
                     format!("the other direction has not brought everything within {seconds} s: {left}");
@@ -148,6 +162,19 @@ impl Owner {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
+    }
+
+    /// How many transactions a running link has read and not applied; at least one if it has not read up to the goal.
+    /// `None` while it does not stream.
+    fn left_to_bring(&self, peer: &str, plan: &SyncPlan, goal: &Position) -> Result<Option<u64>> {
+        let Some((progress, _)) = self.supervisor.progress(peer) else { return Ok(None) };
+        if *progress.step().borrow() != Step::Streaming {
+            return Ok(None);
+        }
+        let captured = progress.captured().borrow().clone();
+        let applied = progress.applied_up_to().borrow().seq;
+        let left = captured.seq.0.saturating_sub(applied.0);
+        Ok(Some(if plan.covers(&captured.position, goal)? { left } else { left.max(1) }))
     }
 
     /// Refuses if the other direction, which rests, has not applied everything that its source has now.

@@ -30,7 +30,7 @@ fn there_and_back(flavour: Flavour) {
 }
 
 /// Rows, transactions and a schema change.
-fn writes(server: &Server, turn: u32) {
+pub(crate) fn writes(server: &Server, turn: u32) {
     let base = turn * 100;
     sql(
         server,
@@ -52,13 +52,20 @@ fn state(server: &Server) -> String {
 
 /// Both sides come to hold the same.
 #[track_caller]
-fn are_level(pair: &Pair, from: &Server) {
+pub(crate) fn are_level(pair: &Pair, from: &Server) {
     let expected = state(from);
     let other = if from.url() == pair.source().url() { pair.target() } else { pair.source() };
     let until = Instant::now() + DEADLINE;
     while state(&other) != expected {
         assert!(Instant::now() < until, "they differ:\n{expected}\n{}", state(&other));
     }
+}
+
+/// An instance that runs, with a reverse that collects.
+pub(crate) fn a_pair(pair: &Pair, service: &Service) {
+    begins(pair, service);
+    runs(service, &["reverse", "create", "home"]);
+    service.does(&["wait", "home-reverse", "--for", "Collecting"]);
 }
 
 fn begins(pair: &Pair, service: &Service) {
@@ -76,13 +83,13 @@ fn begins(pair: &Pair, service: &Service) {
 }
 
 #[track_caller]
-fn refused(ended: Ended, why: &str) {
+pub(crate) fn refused(ended: Ended, why: &str) {
     assert_eq!(ended.code, Some(1), "{ended}");
     assert!(ended.err.contains(why), "{ended}");
 }
 
 #[track_caller]
-fn runs(service: &Service, args: &[&str]) -> String {
+pub(crate) fn runs(service: &Service, args: &[&str]) -> String {
     let ended = service.runs(args);
     assert_eq!(ended.code, Some(0), "{args:?}: {ended}");
     ended.out
@@ -139,7 +146,7 @@ fn declined(service: &Service, name: &str, back_to: &str) -> Value {
 
 /// By the word of both databases.
 #[track_caller]
-fn only_one_may_write(pair: &Pair, name: &str, service: &Service) {
+pub(crate) fn only_one_may_write(pair: &Pair, name: &str, service: &Service) {
     let (forward, reverse) = (service.gets(&["show", "home"]), service.gets(&["show", "home-reverse"]));
     let permit = |server: &Server, shown: &Value| {
         let id = shown["id"].as_str().expect("an id");

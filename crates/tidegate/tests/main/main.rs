@@ -18,6 +18,7 @@ mod rules;
 mod servers;
 mod service;
 mod source_log;
+mod takeover;
 mod target;
 mod traces;
 mod webhook;

@@ -7,6 +7,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use tidegate_sandbox::Flavour;
 
+const SETTINGS: &str = "server.toml";
+
 /// A running service, and somebody who is logged in.
 pub(crate) struct Service {
     pub(crate) home: Scratch,
@@ -17,9 +19,28 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(name: &str) -> Self {
+        Self::start_with(name, "")
+    }
+
+    /// With a settings file.
+    pub(crate) fn start_with(name: &str, settings: &str) -> Self {
         let home = Scratch::new(name);
+        std::fs::write(home.0.join(SETTINGS), settings).expect("a file");
         let (child, address, password) = serve(&home, None);
         let service = Self { home, child, address, password: password.expect("a first password") };
+        service.log_in();
+        service
+    }
+
+    /// Another service with a copy of everything that this one has.
+    pub(crate) fn copied(&self, name: &str) -> Self {
+        let home = Scratch::new(name);
+        let from = format!("{}/.", self.home.0.display());
+        let copied = std::process::Command::new("cp").args(["-a", &from]).arg(&home.0).status();
+        assert!(copied.expect("a copy").success());
+        let (child, address, password) = serve(&home, None);
+        assert_eq!(password, None, "the account is there");
+        let service = Self { home, child, address, password: self.password.clone() };
         service.log_in();
         service
     }
@@ -107,7 +128,8 @@ impl Drop for Service {
 fn serve(home: &Scratch, crash_at: Option<&str>) -> (Child, String, Option<String>) {
     let mut command = tidegate(home);
     command.envs(crash_at.map(|point| ("TIDEGATE_CRASH_AT", point)));
-    command.args(["server", "--json", "--listen", "127.0.0.1:0", "--log-level", "trace"]);
+    command.args(["server", "--json", "--listen", "127.0.0.1:0", "--log-level", "trace", "--config"]);
+    command.arg(home.0.join(SETTINGS));
     let log = std::fs::File::options().create(true).append(true).open(home.0.join("server.log"));
     command.stdout(Stdio::piped()).stderr(log.expect("a log"));
     let mut child = command.spawn().expect("a server");
