@@ -6,6 +6,7 @@ mod capture;
 pub mod changelog;
 mod copy;
 pub mod link;
+pub mod pair;
 pub mod progress;
 mod retry;
 pub mod verify;

@@ -30,8 +30,8 @@ pub use source::{
     Capture, CaptureSink, Chunk, Commit, Cursor, Definition, Source, Stage, Table, TableReader,
 };
 pub use target::{
-    ConflictKey, CopyProgress, CopyStep, Footprint, FootprintReader, LinkState, Loader, Mode, Permit, Phase,
-    Reselection, Target, Transaction, Writer,
+    ConflictKey, CopyProgress, CopyStep, Footprint, FootprintReader, LinkState, Loader, Mode, Permit,
+    Permits, Phase, Reselection, Target, Transaction, Writer,
 };
 
 use std::future::Future;

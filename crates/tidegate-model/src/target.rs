@@ -22,8 +22,19 @@ pub struct Permit {
     pub epoch: u64,
 }
 
+/// Where it stands whether a link may write.
+pub trait Permits: Send + Sync {
+    /// Whether this link may write here; `None` if it is not one of a pair, and always may.
+    fn permit(&self) -> Fut<'_, Option<Permit>>;
+
+    /// Gives the link the right to write, or takes it away, if the permit is as it was `before`; `None`: there is none.
+    /// Answers the new one. Once it is taken away, nothing of the link is committed any more, whoever runs it:
+    /// [`Target::take_over`] is refused, and every version has moved on.
+    fn change_permit(&self, before: Option<Permit>, held: bool) -> Fut<'_, Permit>;
+}
+
 /// A database that is written.
-pub trait Target: Send + Sync {
+pub trait Target: Permits {
     /// Refuses, with a remedy each, what would make writing fail or go wrong. Changes nothing.
     fn check(&self) -> Fut<'_, ()>;
 
@@ -43,14 +54,6 @@ pub trait Target: Send + Sync {
     /// For a link that has ended: ends what an earlier run may still have under way. Nothing of it is committed once this
     /// has succeeded. Without anything of the link's in the target there is nothing to do.
     fn fence(&self) -> Fut<'_, ()>;
-
-    /// Whether this link may write here; `None` if it is not one of a pair, and always may.
-    fn permit(&self) -> Fut<'_, Option<Permit>>;
-
-    /// Gives the link the right to write, or takes it away, if the permit is as it was `before`; `None`: there is none.
-    /// Answers the new one. Once it is taken away, nothing of the link is committed any more, whoever runs it:
-    /// [`Target::take_over`] is refused, and every version has moved on.
-    fn change_permit(&self, before: Option<Permit>, held: bool) -> Fut<'_, Permit>;
 
     /// Records the link's beginning: its lanes at version 0 with `state.start`. Refuses if it is there already.
     fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()>;

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 use tidegate_model::{
     Code, CopyProgress, Definition, Error, FootprintReader, Fut, InstanceName, LinkState, Loader, Permit,
-    Phase, Reselection, Result, Selection, Table, TableName, Target, Writer,
+    Permits, Phase, Reselection, Result, Selection, Table, TableName, Target, Writer,
 };
 
 /// A server that is written.
@@ -194,6 +194,30 @@ impl MysqlTarget {
     }
 }
 
+impl Permits for MysqlTarget {
+    fn permit(&self) -> Fut<'_, Option<Permit>> {
+        Box::pin(async {
+            let (mut conn, _) = self.question().await?;
+            match state::permit::read(&mut conn, &self.instance, "").await {
+                // No link was ever begun here.
+                Err(error) if error.code() == Code::MissingTable => Ok(None),
+                found => found,
+            }
+        })
+    }
+
+    fn change_permit(&self, before: Option<Permit>, held: bool) -> Fut<'_, Permit> {
+        Box::pin(async move {
+            let (mut conn, _) = self.administer().await?;
+            state::prepare(&mut conn).await?;
+            // A schema change that is being carried out is ended, and none begins before this is done.
+            session::end_definitions(&mut conn, &self.instance).await?;
+            session::claim_definitions(&mut conn, &self.instance).await?;
+            state::permit::change(&mut conn, &self.instance, before, held).await
+        })
+    }
+}
+
 impl Target for MysqlTarget {
     fn check(&self) -> Fut<'_, ()> {
         Box::pin(async {
@@ -246,28 +270,6 @@ impl Target for MysqlTarget {
 
     fn fence(&self) -> Fut<'_, ()> {
         Box::pin(self.end_earlier_run())
-    }
-
-    fn permit(&self) -> Fut<'_, Option<Permit>> {
-        Box::pin(async {
-            let (mut conn, _) = self.question().await?;
-            match state::permit::read(&mut conn, &self.instance, "").await {
-                // No link was ever begun here.
-                Err(error) if error.code() == Code::MissingTable => Ok(None),
-                found => found,
-            }
-        })
-    }
-
-    fn change_permit(&self, before: Option<Permit>, held: bool) -> Fut<'_, Permit> {
-        Box::pin(async move {
-            let (mut conn, _) = self.administer().await?;
-            state::prepare(&mut conn).await?;
-            // A schema change that is being carried out is ended, and none begins before this is done.
-            session::end_definitions(&mut conn, &self.instance).await?;
-            session::claim_definitions(&mut conn, &self.instance).await?;
-            state::permit::change(&mut conn, &self.instance, before, held).await
-        })
     }
 
     fn reselect<'a>(&'a self, change: Reselection<'a>) -> Fut<'a, ()> {

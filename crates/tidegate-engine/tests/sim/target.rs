@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tidegate_model::{
     Code, ConflictKey, CopyProgress, Definition, Error, Footprint, FootprintReader, Fut, LaneCheckpoint,
-    LinkState, Loader, Mode, Permit, Phase, Reselection, Result, Selection, Seq, SeqSet, Table, TableName,
-    Target, Writer,
+    LinkState, Loader, Mode, Permit, Permits, Phase, Reselection, Result, Selection, Seq, SeqSet, Table,
+    TableName, Target, Writer,
 };
 
 #[derive(Default)]
@@ -155,6 +155,16 @@ impl SimTarget {
     }
 }
 
+impl Permits for SimTarget {
+    fn permit(&self) -> Fut<'_, Option<Permit>> {
+        Box::pin(self.ask(|_| Ok(None)))
+    }
+
+    fn change_permit(&self, _: Option<Permit>, _: bool) -> Fut<'_, Permit> {
+        Box::pin(async { Err(Error::new(Code::Internal, "no link of the simulation is one of a pair")) })
+    }
+}
+
 impl Target for SimTarget {
     fn check(&self) -> Fut<'_, ()> {
         Box::pin(self.0.step("target"))
@@ -197,14 +207,6 @@ impl Target for SimTarget {
             }
             Ok(())
         }))
-    }
-
-    fn permit(&self) -> Fut<'_, Option<Permit>> {
-        Box::pin(self.ask(|_| Ok(None)))
-    }
-
-    fn change_permit(&self, _: Option<Permit>, _: bool) -> Fut<'_, Permit> {
-        Box::pin(async { Err(Error::new(Code::Internal, "no link of the simulation is one of a pair")) })
     }
 
     fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()> {

@@ -63,6 +63,11 @@ impl Link {
         }
     }
 
+    pub(crate) fn target(&self) -> MysqlTarget {
+        let endpoint = Endpoint::from_url(&self.pair.target.url()).expect("an address");
+        MysqlTarget::new(endpoint, self.name.clone(), self.selection.clone())
+    }
+
     /// Runs until it is stopped.
     pub(crate) fn stream(&self) -> Running<'_> {
         self.start(false)
@@ -73,7 +78,7 @@ impl Link {
         let source =
             MysqlSource::new(endpoint(&self.pair.source), self.server_id, self.selection.clone(), None);
         let source = Arc::new(source);
-        let target = MysqlTarget::new(endpoint(&self.pair.target), self.name.clone(), self.selection.clone());
+        let target = self.target();
         let options = Options {
             instance: self.name.clone(),
             selection: self.selection.clone(),

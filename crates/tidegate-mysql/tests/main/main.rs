@@ -6,4 +6,5 @@ mod compare;
 mod keys;
 mod link;
 mod matrix;
+mod permit;
 mod servers;

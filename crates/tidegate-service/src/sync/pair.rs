@@ -3,9 +3,9 @@
 use super::SyncPlan;
 use crate::endpoint::Side;
 use std::sync::Arc;
-use tidegate_engine::link;
+use tidegate_engine::{link, pair};
 use tidegate_model::{
-    Code, Error, Finding, FindingSide, InstanceName, Permit, Position, Result, Selection, Seq, SeqSet, Source,
+    Code, Error, Finding, FindingSide, InstanceName, Position, Result, Selection, Seq, SeqSet, Source,
 };
 
 impl SyncPlan {
@@ -94,19 +94,8 @@ impl SyncPlan {
     }
 }
 
-/// Takes the right to write away from one link of a pair, then gives it to the other. Both permits are read before
-/// either is changed, and each changes only if it is as it was read: of all who do this at the same time, at most one
-/// comes to the end, and at no time have both the right.
+/// See [`pair::move_permit`].
 pub(crate) async fn move_permit(from: &SyncPlan, to: &SyncPlan) -> Result<()> {
     let (from, to) = (from.open_target(), to.open_target());
-    let at_target = |error: Error| error.context(Side::Target);
-    let gains = to.permit().await.map_err(at_target)?;
-    let loses = from.permit().await.map_err(at_target)?;
-    let is_done = |permit: Option<Permit>, held: bool| permit.is_some_and(|permit| permit.held == held);
-    if is_done(gains, true) && is_done(loses, false) {
-        return Ok(());
-    }
-    from.change_permit(loses, false).await.map_err(at_target)?;
-    crate::crash::point("permit-taken");
-    to.change_permit(gains, true).await.map_err(at_target).map(|_| ())
+    pair::move_permit(from.as_ref(), to.as_ref(), || crate::crash::point("permit-taken")).await
 }
