@@ -84,7 +84,8 @@ pub struct NewReverse {
     /// Letters, digits, `_` and `-`; the instance's with `-reverse`, if it is left out.
     #[schema(pattern = "^[a-zA-Z0-9_-]{1,64}$")]
     pub name: Option<String>,
-    /// A position of the target's log from which on what was written there flows back; now, if it is left out.
+    /// From where on what is written in the target flows back: `now`; `cutover`, which is where applications first wrote
+    /// there; or a position of its log. Without it, now, and refused if applications have written there already.
     pub from: Option<String>,
 }
 

@@ -4,6 +4,7 @@
 //! statements that change the schema.
 
 mod batch;
+mod before;
 mod binlog;
 mod capture;
 mod cascade;
@@ -34,6 +35,7 @@ mod tree;
 mod writer;
 mod xa;
 
+pub use before::{WrittenBefore, written_before};
 pub use check::{check_marks, check_rules, look, read_rules};
 pub use compare::MysqlComparable;
 pub use connect::{Endpoint, Tls};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidegate_model::{
     Code, Comparable, Error, Finding, Gate, InstanceName, Result, Selection, Source, Target,
 };
+pub(crate) use tidegate_mysql::WrittenBefore;
 use tidegate_mysql::{FoundTable, MysqlComparable, MysqlSource, MysqlTarget, Remain};
 
 /// Text that must not be seen. `Debug` hides it, and there is no `Display`.
@@ -165,6 +166,20 @@ impl Endpoint {
             (Engine::Mysql(source), Engine::Mysql(target)) => {
                 tidegate_mysql::look(source, target, selection).await
             }
+        }
+    }
+
+    /// What others than a link have written here since it began.
+    pub(crate) async fn written_before(
+        &self,
+        server_id: u32,
+        selection: &Selection,
+        link: &InstanceName,
+    ) -> Result<WrittenBefore> {
+        match &self.engine {
+            Engine::Mysql(at) => tidegate_mysql::written_before(at, server_id, selection, link)
+                .await
+                .map_err(|e| e.context(self.side)),
         }
     }
 

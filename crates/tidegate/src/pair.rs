@@ -25,8 +25,9 @@ pub(crate) enum ReverseCommand {
         /// What the reverse is called [default: NAME-reverse].
         #[arg(long, value_name = "NAME")]
         reverse_name: Option<String>,
-        /// A position of the target's log from which on changes flow back [default: now].
-        #[arg(long, value_name = "POSITION")]
+        /// From where on changes flow back: now; cutover, which is where applications first wrote in the target; or a
+        /// position of its log [default: now, if nobody has written there yet].
+        #[arg(long, value_name = "WHERE")]
         from: Option<String>,
         #[command(flatten)]
         remote: RemoteArgs,

@@ -2,6 +2,8 @@
 
 use super::BinlogCapture;
 use crate::gtid::{Uuid, encode_file, encode_gtid, encode_mariadb};
+use std::time::Instant;
+use tidegate_model::{CaptureSink, Commit};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Gtid {
@@ -46,5 +48,14 @@ impl BinlogCapture {
         if let Some(skipped) = self.skipped.take() {
             encode_gtid(&mut self.mark, &skipped.uuid, &skipped.tag, skipped.first, skipped.last);
         }
+    }
+
+    pub(super) fn flush_idle(&mut self, sink: &mut dyn CaptureSink) {
+        self.settle_skipped();
+        if !self.mark.is_empty() {
+            sink.commit(Commit { mark: &self.mark, committed_at_us: 0 });
+            self.mark.clear();
+        }
+        self.marked_at = Instant::now();
     }
 }

@@ -44,6 +44,10 @@ pub(crate) struct BinlogCapture {
     selection: Selection,
     /// The link of the other direction: what it has written here is no news.
     peer: Option<Marker>,
+    /// Nothing counts before the peer has written for the first time.
+    awaits_peer: bool,
+    /// Whether a mark never stands for unselected traffic and a transaction together.
+    marks_apart: bool,
     server: Server,
     /// Whether positions are GTIDs; else they are places in files.
     by_gtid: bool,
@@ -113,6 +117,8 @@ impl BinlogCapture {
             stream,
             selection: selection.clone(),
             peer,
+            awaits_peer: false,
+            marks_apart: false,
             server,
             by_gtid: !matches!(from, MysqlPosition::File { .. }),
             tables: HashMap::new(),
@@ -128,6 +134,23 @@ impl BinlogCapture {
             unpacked: false,
             xa: None,
         })
+    }
+
+    /// As [`BinlogCapture::open`]; what was written before the peer began does not count either.
+    pub(crate) async fn open_after_peer(
+        endpoint: &Endpoint,
+        server_id: u32,
+        from: MysqlPosition,
+        selection: &Selection,
+        peer: Marker,
+    ) -> Result<Self> {
+        // The server must send what the peer has written: it says where that begins.
+        let capture = Self::open(endpoint, server_id, from, selection, None).await?;
+        Ok(Self { peer: Some(peer), awaits_peer: true, marks_apart: true, ..capture })
+    }
+
+    pub(crate) fn has_seen_peer(&self) -> bool {
+        !self.awaits_peer
     }
 
     async fn read(&mut self, sink: &mut dyn CaptureSink) -> Result<()> {
@@ -239,7 +262,7 @@ impl BinlogCapture {
     fn begin_mysql(&mut self, kind: u8, body: &[u8]) -> Result<()> {
         self.refuse_open()?;
         let read = gtid_event::Gtid::parse(kind, body)?;
-        let is_echo = self.peer.as_ref().is_some_and(|peer| peer.tag() == read.tag);
+        let is_echo = self.meets_peer(|peer| peer.tag() == read.tag);
         let id = if kind == code::ANONYMOUS_GTID || !self.by_gtid {
             Gtid::None
         } else {
@@ -264,13 +287,20 @@ impl BinlogCapture {
             Gtid::None
         };
         let (committed_at_us, grouped) = (u64::from(timestamp) * 1_000_000, !read.is_standalone());
-        let is_echo = self.peer.as_ref().is_some_and(|peer| peer.server_id() == server);
+        let is_echo = self.meets_peer(|peer| peer.server_id() == server);
         self.transaction = Some(Open { id, committed_at_us, has_data: false, is_echo, grouped });
         Ok(())
     }
 
     fn is_echo(&self) -> bool {
-        self.transaction.as_ref().is_some_and(|open| open.is_echo)
+        self.awaits_peer || self.transaction.as_ref().is_some_and(|open| open.is_echo)
+    }
+
+    /// Whether the peer has written the transaction that begins.
+    fn meets_peer(&mut self, is: impl Fn(&Marker) -> bool) -> bool {
+        let is_echo = self.peer.as_ref().is_some_and(is);
+        self.awaits_peer &= !is_echo;
+        is_echo
     }
 
     /// A transaction that begins before the last one ended means that something was lost between them: a compressed
@@ -375,6 +405,10 @@ impl BinlogCapture {
             changes.extend_from_slice(&self.entry);
             return;
         }
+        let begins = self.transaction.as_ref().is_some_and(|open| !open.has_data);
+        if self.marks_apart && begins {
+            self.flush_idle(sink);
+        }
         sink.data(&self.entry);
         if let Some(open) = &mut self.transaction {
             open.has_data = true;
@@ -444,15 +478,6 @@ impl BinlogCapture {
             self.marked_at = Instant::now();
         }
         Ok(())
-    }
-
-    fn flush_idle(&mut self, sink: &mut dyn CaptureSink) {
-        self.settle_skipped();
-        if !self.mark.is_empty() {
-            sink.commit(Commit { mark: &self.mark, committed_at_us: 0 });
-            self.mark.clear();
-        }
-        self.marked_at = Instant::now();
     }
 }
 

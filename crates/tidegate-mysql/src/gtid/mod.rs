@@ -66,6 +66,18 @@ impl MysqlPosition {
         Ok(())
     }
 
+    /// Whether everything up to `other` is inside; positions of two kinds never are.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Gtid(own), Self::Gtid(other)) => own.contains_set(other),
+            (Self::Mariadb(own), Self::Mariadb(other)) => own.contains(other),
+            (Self::File { file, offset }, Self::File { file: other, offset: reached }) => {
+                (file, offset) >= (other, reached)
+            }
+            _ => false,
+        }
+    }
+
     /// True if everything in the mark's last entry is inside the position; true for an empty mark. Files
     /// compare by the number their name ends in, then by offset.
     ///

@@ -5,6 +5,7 @@ use super::configure::{audited, new_id, sealed_any};
 use super::extract::{Body, OfInstance, Place};
 use super::instances::shown;
 use super::{Failure, Service};
+use crate::endpoint::WrittenBefore;
 use crate::objects;
 use crate::store::{Found, Role};
 use crate::supervisor::password_place;
@@ -13,6 +14,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use tidegate_api::{CreateInstance, EndpointSpec, Instance, Kind, NewReverse, Status};
 use tidegate_model::{Code, Error, Result};
+
+/// So many tables are named in an error.
+const TABLES_SHOWN: usize = 5;
 
 /// Makes the reverse of an instance that is running, its copy done. It prechecks at once; then it collects what is
 /// written in the target, and writes nothing until it is started.
@@ -51,9 +55,18 @@ pub(super) async fn create(
     };
     let new = sealed_any(&service, new_id()?, spec)?;
     let forward = service.supervisor.plan(&found)?;
-    let from = match from {
-        Some(position) => forward.check_reverse_start(&position).await?,
-        None => forward.target_position(&new.id).await?,
+    let from = match from.as_deref() {
+        Some("now") => forward.target_position(&new.id).await?,
+        Some(position) if position != "cutover" => forward.check_reverse_start(position).await?,
+        asked => {
+            let before = forward.written_before(&new.id, &new.spec.objects).await?;
+            match (asked, &before.start) {
+                (_, None) if before.is_whole => forward.target_position(&new.id).await?,
+                (_, None) => return Err(forgotten(&found.spec.name).into()),
+                (None, Some(_)) => return Err(unasked(&found.spec.name, &before).into()),
+                (Some(_), Some(start)) => start.as_str().to_owned(),
+            }
+        }
     };
     let supervisor = service.supervisor.clone();
     let made = audited(&service, by, "create reverse", found.id.clone(), move |store, by| {
@@ -64,6 +77,39 @@ pub(super) async fn create(
         made
     });
     Ok((StatusCode::CREATED, Json(shown(&service, made.await?))))
+}
+
+/// Nobody can say what applications have written in the target.
+fn forgotten(name: &str) -> Error {
+    let what = format!(
+        "{name}: the target's log does not go back to where it began, so what applications wrote there is not known"
+    );
+    Error::new(Code::LogGone, what).with_remedy(
+        "if nobody has written there, create it with --from now; else compare both sides with tidegate verify first",
+    )
+}
+
+/// Whoever makes a reverse says what is to become of what is there already.
+fn unasked(name: &str, before: &WrittenBefore) -> Error {
+    let at = |us: u64| {
+        let at = i64::try_from(us / 1_000_000).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+        at.map_or_else(|| "some time".to_owned(), |at| at.to_string())
+    };
+    let rows = before.rows.iter().take(TABLES_SHOWN).map(|(table, rows)| format!("{rows} rows of {table}"));
+    let schema = format!("{} schema changes", before.schema_changes);
+    let more = before.rows.len().saturating_sub(TABLES_SHOWN);
+    let more = (more > 0).then(|| format!("rows of {more} more tables"));
+    let schema = (before.schema_changes > 0).then_some(schema);
+    let what = format!(
+        "{name}: applications have written in its target already: {} transactions from {} to {}: {}{}",
+        before.transactions,
+        at(before.first_at_us),
+        at(before.last_at_us),
+        rows.chain(more).chain(schema).collect::<Vec<_>>().join(", "),
+        if before.is_whole { "" } else { "; and perhaps more, before its log begins" },
+    );
+    Error::new(Code::NotAllowed, what)
+        .with_remedy("include it with --from cutover, or leave it out for good with --from now")
 }
 
 fn may_have_reverse(service: &Service, found: &Found) -> Result<()> {

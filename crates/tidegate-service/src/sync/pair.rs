@@ -1,8 +1,10 @@
 //! Two links that are each other's way back.
 
 use super::SyncPlan;
-use crate::endpoint::Side;
+use crate::endpoint::{Side, WrittenBefore};
+use crate::objects;
 use std::sync::Arc;
+use tidegate_api::Objects;
 use tidegate_engine::{link, pair};
 use tidegate_model::{
     Code, Error, Finding, FindingSide, InstanceName, Position, Result, Selection, Seq, SeqSet, Source,
@@ -19,6 +21,13 @@ impl SyncPlan {
         let position =
             self.target_as_source(reverse)?.position().await.map_err(|e| e.context(Side::Target))?;
         Ok(position.as_str().to_owned())
+    }
+
+    /// What applications have written in the target since this link began, of what a reverse would bring back.
+    pub(crate) async fn written_before(&self, reverse: &str, objects: &Objects) -> Result<WrittenBefore> {
+        let id = InstanceName::parse(reverse).map_err(|why| Error::new(Code::Internal, why))?;
+        let selection = objects::read(objects)?;
+        self.target.written_before(super::default_server_id(&id), &selection, &self.options.instance).await
     }
 
     /// A position that a person gives, if the target's log can be read from there.

@@ -2,7 +2,7 @@
 
 use crate::link::DEADLINE;
 use crate::program::Ended;
-use crate::servers::{Pair, ask_until, sql};
+use crate::servers::{Pair, ask_until, make, sql};
 use crate::service::Service;
 use serde_json::Value;
 use std::time::Instant;
@@ -21,6 +21,7 @@ fn there_and_back_on_mariadb() {
 fn there_and_back(flavour: Flavour) {
     let pair = Pair::start(flavour);
     let service = Service::start("failback");
+    written_before_the_reverse(&pair, &service);
     begins(&pair, &service);
     the_three_steps(&pair, &service);
     for cycle in 1..=3 {
@@ -59,6 +60,39 @@ pub(crate) fn are_level(pair: &Pair, from: &Server) {
     while state(&other) != expected {
         assert!(Instant::now() < until, "they differ:\n{expected}\n{}", state(&other));
     }
+}
+
+/// Applications have moved before anybody thought of the way back.
+fn written_before_the_reverse(pair: &Pair, service: &Service) {
+    // What was there before the instance began is nobody's change.
+    sql(
+        &pair.target(),
+        "CREATE DATABASE early; CREATE TABLE early.t (id INT PRIMARY KEY, v VARCHAR(20)); \
+         INSERT INTO early.t VALUES (1, 'before'); DELETE FROM early.t",
+    );
+    make(&pair.source(), "early");
+    service.create(pair, "early");
+    service.does(&["start", "early"]);
+    service.does(&["wait", "early", "--for", "caught-up"]);
+    sql(&pair.source(), "INSERT INTO early.t VALUES (10, 'forward')");
+    ask_until(&pair.target(), "SELECT COUNT(*) FROM early.t", |count| count == "4");
+    sql(
+        &pair.target(),
+        "INSERT INTO early.t VALUES (20, 'app'), (21, 'app'); UPDATE early.t SET v = 'moved' WHERE id = 1; \
+         CREATE TABLE early.made (id INT PRIMARY KEY)",
+    );
+    refused(service.runs(&["reverse", "create", "early"]), "3 transactions from");
+    refused(service.runs(&["reverse", "create", "early"]), "3 rows of early.t, 1 schema changes");
+    refused(service.runs(&["reverse", "create", "early", "--from", "nowhere"]), "from: ");
+    // The precheck wants the same definitions on both sides.
+    sql(&pair.target(), "DROP TABLE early.made");
+    runs(service, &["reverse", "create", "early", "--from", "cutover"]);
+    service.does(&["wait", "early-reverse", "--for", "Collecting"]);
+    runs(service, &["switchover", "early"]);
+    let rows = "SELECT * FROM early.t ORDER BY id";
+    let expected = sql(&pair.target(), rows);
+    assert!(expected.contains("1\tmoved") && expected.contains("21\tapp"), "{expected}");
+    ask_until(&pair.source(), rows, |found| found == expected);
 }
 
 /// An instance that runs, with a reverse that collects.
