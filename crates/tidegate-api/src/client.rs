@@ -3,8 +3,8 @@
 use crate::{
     AccountView, AlertSettings, Alerts, AuditEntry, Cleanup, CommandRequest, CommandResult, Commands,
     CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName, NewPasswords, NewReverse,
-    Objects, ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, Skip, Status, Transition,
-    TreeRequest, TreeTable,
+    Objects, ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, ReversePreview, Skip, Status,
+    Transition, TreeRequest, TreeTable,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,6 +70,10 @@ impl Client {
     pub fn duplicate(&self, id: &str, name: &str) -> Result<Instance, Refusal> {
         let name = NewName { name: name.to_owned() };
         self.ask(Method::POST, &format!("instances/{}/duplicate", escaped(id)), Some(&name))
+    }
+
+    pub fn reverse_preview(&self, id: &str) -> Result<ReversePreview, Refusal> {
+        self.get(&format!("instances/{}/reverse/preview", escaped(id)))
     }
 
     pub fn create_reverse(&self, id: &str, reverse: &NewReverse) -> Result<Instance, Refusal> {

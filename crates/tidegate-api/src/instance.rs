@@ -1,5 +1,6 @@
 use crate::{Command, EndpointParts, Objects, Status};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use utoipa::ToSchema;
 
@@ -87,6 +88,18 @@ pub struct NewReverse {
     /// From where on what is written in the target flows back: `now`; `cutover`, which is where applications first wrote
     /// there; or a position of its log. Without it, now, and refused if applications have written there already.
     pub from: Option<String>,
+}
+
+/// What a reverse would write if it were started now.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReversePreview {
+    pub transactions: u64,
+    /// When the first and the last of them were committed.
+    pub first_at: Option<String>,
+    pub last_at: Option<String>,
+    /// Changed rows, by table of the database that the reverse reads.
+    pub rows: BTreeMap<String, u64>,
+    pub schema_changes: u64,
 }
 
 /// An instance as it is shown.

@@ -16,8 +16,8 @@ pub use instance::{
     AccountView, Activity, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult,
     Commands, CreateInstance, DroppedTable, EndpointSpec, Instance, InstanceList, Kind, LoggedIn, Login,
     NewEndpoints, NewName, NewPasswords, NewReverse, ObjectsChange, PrecheckItem, PrecheckResult, Problem,
-    Progress, PutAccount, ResetPreview, Skip, TableState, Transition, TreeColumn, TreeRequest, TreeTable,
-    Tuning, WantedObjects,
+    Progress, PutAccount, ResetPreview, ReversePreview, Skip, TableState, Transition, TreeColumn,
+    TreeRequest, TreeTable, Tuning, WantedObjects,
 };
 pub use objects::{ChangeKind, Existing, ObjectRule, Objects, SchemaChangeKind};
 pub use status::{Command, Status};

@@ -17,7 +17,7 @@ use tidegate_model::{Capture, CaptureSink, Commit, InstanceName, Position, Resul
 
 /// What applications have written.
 #[derive(Clone, Debug, Default)]
-pub struct WrittenBefore {
+pub struct Written {
     pub transactions: u64,
     /// When the first and the last were committed, in microseconds since 1970.
     pub first_at_us: u64,
@@ -31,14 +31,16 @@ pub struct WrittenBefore {
     pub is_whole: bool,
 }
 
-/// Reads the log of `link`'s target from its beginning up to now, and looks for what `link` has not written since it
-/// began. `selection` is what the reverse would bring.
-pub async fn written_before(
+/// Reads the log of `link`'s target up to now, and counts what `link` has not written. `selection` is what the reverse
+/// would bring. Without a position to begin at, it is read from its oldest place, and what was written before `link` began
+/// does not count.
+pub async fn written_by_others(
     endpoint: &Endpoint,
     server_id: u32,
     selection: &Selection,
     link: &InstanceName,
-) -> Result<WrittenBefore> {
+    from: Option<&Position>,
+) -> Result<Written> {
     let mut conn = endpoint.connect(&question_setup()).await?;
     let peer = Marker::new(link.clone());
     let plain = |position: MysqlPosition| match position {
@@ -46,18 +48,28 @@ pub async fn written_before(
         other => other,
     };
     let goal = plain(parse(&position_of(&mut conn).await?)?);
-    let begin = plain(parse(&beginning(&mut conn).await?)?);
-    let mut capture =
-        BinlogCapture::open_after_peer(endpoint, server_id, begin.clone(), selection, peer.clone()).await?;
+    let begin = match from {
+        Some(from) => plain(parse(from)?),
+        None => plain(parse(&beginning(&mut conn).await?)?),
+    };
+    let mut capture = match from {
+        Some(_) => {
+            BinlogCapture::open(endpoint, server_id, begin.clone(), selection, Some(peer.clone())).await?
+        }
+        None => {
+            BinlogCapture::open_after_peer(endpoint, server_id, begin.clone(), selection, peer.clone())
+                .await?
+        }
+    };
     let mut found =
-        Finder { position: begin, transaction: Vec::new(), found: WrittenBefore::default(), failed: None };
+        Finder { position: begin, transaction: Vec::new(), found: Written::default(), failed: None };
     while !found.position.contains(&goal) {
         capture.next(&mut found).await?;
         if let Some(error) = found.failed.take() {
             return Err(error);
         }
     }
-    Ok(WrittenBefore { is_whole: capture.has_seen_peer(), ..found.found })
+    Ok(Written { is_whole: capture.has_seen_peer(), ..found.found })
 }
 
 /// Where the oldest log that the server has begins.
@@ -77,7 +89,7 @@ async fn beginning(conn: &mut Conn) -> Result<Position> {
 struct Finder {
     position: MysqlPosition,
     transaction: Vec<u8>,
-    found: WrittenBefore,
+    found: Written,
     failed: Option<tidegate_model::Error>,
 }
 

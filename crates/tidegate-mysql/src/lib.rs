@@ -35,7 +35,7 @@ mod tree;
 mod writer;
 mod xa;
 
-pub use before::{WrittenBefore, written_before};
+pub use before::{Written, written_by_others};
 pub use check::{check_marks, check_rules, look, read_rules};
 pub use compare::MysqlComparable;
 pub use connect::{Endpoint, Tls};

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 use tidegate_model::{
-    Code, Comparable, Error, Finding, Gate, InstanceName, Result, Selection, Source, Target,
+    Code, Comparable, Error, Finding, Gate, InstanceName, Position, Result, Selection, Source, Target,
 };
-pub(crate) use tidegate_mysql::WrittenBefore;
+pub(crate) use tidegate_mysql::Written;
 use tidegate_mysql::{FoundTable, MysqlComparable, MysqlSource, MysqlTarget, Remain};
 
 /// Text that must not be seen. `Debug` hides it, and there is no `Display`.
@@ -169,15 +169,16 @@ impl Endpoint {
         }
     }
 
-    /// What others than a link have written here since it began.
-    pub(crate) async fn written_before(
+    /// What others than a link have written here: since it began, or from a position on.
+    pub(crate) async fn written_by_others(
         &self,
         server_id: u32,
         selection: &Selection,
         link: &InstanceName,
-    ) -> Result<WrittenBefore> {
+        from: Option<&Position>,
+    ) -> Result<Written> {
         match &self.engine {
-            Engine::Mysql(at) => tidegate_mysql::written_before(at, server_id, selection, link)
+            Engine::Mysql(at) => tidegate_mysql::written_by_others(at, server_id, selection, link, from)
                 .await
                 .map_err(|e| e.context(self.side)),
         }

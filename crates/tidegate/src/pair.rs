@@ -9,7 +9,9 @@ use serde_json::json;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_api::{Client, Command, Commands, Instance, Kind, NewReverse, Status, Transition};
+use tidegate_api::{
+    Client, Command, Commands, Instance, Kind, NewReverse, ReversePreview, Status, Transition,
+};
 use tidegate_service::{Code, Error, Result};
 use tokio::time::Instant;
 
@@ -29,6 +31,13 @@ pub(crate) enum ReverseCommand {
         /// position of its log [default: now, if nobody has written there yet].
         #[arg(long, value_name = "WHERE")]
         from: Option<String>,
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+    /// What the reverse of an instance would write if it were started now. Nothing is written.
+    Preview {
+        /// The instance, or its reverse.
+        name: String,
         #[command(flatten)]
         remote: RemoteArgs,
     },
@@ -68,7 +77,7 @@ pub(crate) enum Direction {
 impl ReverseCommand {
     fn remote(&self) -> &RemoteArgs {
         match self {
-            Self::Create { remote, .. } | Self::Start { remote, .. } => remote,
+            Self::Create { remote, .. } | Self::Preview { remote, .. } | Self::Start { remote, .. } => remote,
         }
     }
 
@@ -89,6 +98,11 @@ pub(crate) async fn reverse(command: ReverseCommand) -> Result<ExitCode> {
                 made.name, made.id, made.source.url
             );
             figures::say(json, &made, &text);
+        }
+        ReverseCommand::Preview { name, .. } => {
+            let (_, reverse) = pair(&client, name).await?;
+            let preview = call(move || client.reverse_preview(&reverse.id)).await?;
+            figures::say(json, &preview, &previewed(&preview));
         }
         ReverseCommand::Start { name, .. } => {
             let (_, reverse) = pair(&client, name).await?;
@@ -156,6 +170,18 @@ pub(crate) async fn take_over(args: TakeoverArgs, direction: Direction) -> Resul
 async fn call_history(client: &Arc<Client>, one: &Instance) -> Result<Vec<Transition>> {
     let (asker, id) = (client.clone(), one.id.clone());
     call(move || asker.history(&id)).await
+}
+
+fn previewed(preview: &ReversePreview) -> String {
+    let mut text = format!("{} transactions", preview.transactions);
+    if let (Some(first), Some(last)) = (&preview.first_at, &preview.last_at) {
+        text.push_str(&format!(", from {first} to {last}"));
+    }
+    for (table, rows) in &preview.rows {
+        text.push_str(&format!("\n{rows:>12} rows of {table}"));
+    }
+    text.push_str(&format!("\n{:>12} schema changes\n", preview.schema_changes));
+    text
 }
 
 fn said(line: &Transition) -> String {

@@ -79,6 +79,7 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(instances::show, configure::configure))
         .routes(routes!(configure::duplicate))
         .routes(routes!(reverse::create))
+        .routes(routes!(reverse::preview))
         .routes(routes!(configure::rename))
         .routes(routes!(configure::passwords))
         .routes(routes!(instances::history))

@@ -5,14 +5,14 @@ use super::configure::{audited, new_id, sealed_any};
 use super::extract::{Body, OfInstance, Place};
 use super::instances::shown;
 use super::{Failure, Service};
-use crate::endpoint::WrittenBefore;
+use crate::endpoint::Written;
 use crate::objects;
 use crate::store::{Found, Role};
 use crate::supervisor::password_place;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use tidegate_api::{CreateInstance, EndpointSpec, Instance, Kind, NewReverse, Status};
+use tidegate_api::{CreateInstance, EndpointSpec, Instance, Kind, NewReverse, ReversePreview, Status};
 use tidegate_model::{Code, Error, Result};
 
 /// So many tables are named in an error.
@@ -79,6 +79,39 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(shown(&service, made.await?))))
 }
 
+/// What a reverse would write if it were started now, by its source's log. Nothing is written.
+#[utoipa::path(
+    get,
+    path = "/api/v1/instances/{id}/reverse/preview",
+    params(OfInstance),
+    responses((status = 200, description = "What it would write", body = ReversePreview), Failure),
+)]
+pub(super) async fn preview(
+    State(service): State<Service>,
+    _: Caller,
+    Place(id): Place<String>,
+) -> Result<Json<ReversePreview>, Failure> {
+    let found = service.store.ask(move |store| store.find(&id)).await?;
+    if found.spec.kind != Kind::Reverse {
+        let what = format!("{} is no reverse", found.spec.name);
+        return Err(Error::new(Code::NotAllowed, what).with_remedy("name the reverse instance").into());
+    }
+    let written = service.supervisor.plan(&found)?.would_write().await?;
+    Ok(Json(ReversePreview {
+        transactions: written.transactions,
+        first_at: at(written.first_at_us),
+        last_at: at(written.last_at_us),
+        rows: written.rows,
+        schema_changes: written.schema_changes,
+    }))
+}
+
+/// A time of a server's clock; `None` for none.
+fn at(us: u64) -> Option<String> {
+    let seconds = i64::try_from(us / 1_000_000).ok().filter(|seconds| *seconds > 0)?;
+    jiff::Timestamp::from_second(seconds).ok().map(|at| at.to_string())
+}
+
 /// Nobody can say what applications have written in the target.
 fn forgotten(name: &str) -> Error {
     let what = format!(
@@ -90,11 +123,8 @@ fn forgotten(name: &str) -> Error {
 }
 
 /// Whoever makes a reverse says what is to become of what is there already.
-fn unasked(name: &str, before: &WrittenBefore) -> Error {
-    let at = |us: u64| {
-        let at = i64::try_from(us / 1_000_000).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
-        at.map_or_else(|| "some time".to_owned(), |at| at.to_string())
-    };
+fn unasked(name: &str, before: &Written) -> Error {
+    let at = |us| at(us).unwrap_or_else(|| "some time".to_owned());
     let rows = before.rows.iter().take(TABLES_SHOWN).map(|(table, rows)| format!("{rows} rows of {table}"));
     let schema = format!("{} schema changes", before.schema_changes);
     let more = before.rows.len().saturating_sub(TABLES_SHOWN);

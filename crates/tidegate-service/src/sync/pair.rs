@@ -1,7 +1,7 @@
 //! Two links that are each other's way back.
 
 use super::SyncPlan;
-use crate::endpoint::{Side, WrittenBefore};
+use crate::endpoint::{Side, Written};
 use crate::objects;
 use std::sync::Arc;
 use tidegate_api::Objects;
@@ -24,10 +24,26 @@ impl SyncPlan {
     }
 
     /// What applications have written in the target since this link began, of what a reverse would bring back.
-    pub(crate) async fn written_before(&self, reverse: &str, objects: &Objects) -> Result<WrittenBefore> {
+    pub(crate) async fn written_before(&self, reverse: &str, objects: &Objects) -> Result<Written> {
         let id = InstanceName::parse(reverse).map_err(|why| Error::new(Code::Internal, why))?;
         let selection = objects::read(objects)?;
-        self.target.written_before(super::default_server_id(&id), &selection, &self.options.instance).await
+        let (server_id, link) = (super::default_server_id(&id), &self.options.instance);
+        self.target.written_by_others(server_id, &selection, link, None).await
+    }
+
+    /// What a reverse would write if it were started now.
+    pub(crate) async fn would_write(&self) -> Result<Written> {
+        let state = self.open_target().state().await.map_err(|e| e.context(Side::Target))?;
+        let not_yet = || Error::new(Code::NotAllowed, "it has not begun to collect");
+        let state = state.ok_or_else(not_yet)?;
+        let low = state.lanes.iter().map(|lane| &lane.low).max_by_key(|low| low.seq);
+        let peer =
+            self.peer.as_ref().ok_or_else(|| Error::new(Code::NotAllowed, "it is not one of a pair"))?;
+        // A reader of its own, beside the one that collects.
+        let own = InstanceName::parse(&format!("{}-preview", self.options.instance))
+            .map_err(|why| Error::new(Code::Internal, why))?;
+        let (server_id, selection) = (super::default_server_id(&own), &self.options.selection);
+        self.source.written_by_others(server_id, selection, peer, low.map(|low| &low.position)).await
     }
 
     /// A position that a person gives, if the target's log can be read from there.

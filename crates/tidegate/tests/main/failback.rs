@@ -88,7 +88,13 @@ fn written_before_the_reverse(pair: &Pair, service: &Service) {
     sql(&pair.target(), "DROP TABLE early.made");
     runs(service, &["reverse", "create", "early", "--from", "cutover"]);
     service.does(&["wait", "early-reverse", "--for", "Collecting"]);
+    let preview = runs(service, &["reverse", "preview", "early", "--json"]);
+    let preview: Value = serde_json::from_str(&preview).expect("JSON");
+    let counts = (&preview["transactions"], &preview["rows"]["early.t"], &preview["schema_changes"]);
+    assert_eq!(counts, (&4.into(), &3.into(), &2.into()), "{preview}");
     runs(service, &["switchover", "early"]);
+    let preview = runs(service, &["reverse", "preview", "early"]);
+    assert!(preview.contains("schema changes"), "{preview}");
     let rows = "SELECT * FROM early.t ORDER BY id";
     let expected = sql(&pair.target(), rows);
     assert!(expected.contains("1\tmoved") && expected.contains("21\tapp"), "{expected}");
