@@ -1,6 +1,7 @@
 //! `cargo xtask quickstart`: everything from nothing, in one command: two servers, data, load, a link, and the proof
 //! that both sides are the same.
 
+mod failback;
 mod load;
 mod shop;
 mod view;
@@ -15,6 +16,7 @@ use tidegate_sandbox::{Flavour, Options, Server, scratch};
 
 use crate::program::{Ended, Line, Link, Program, Route};
 use crate::wait;
+use failback::Failback;
 use load::Load;
 use view::LiveLine;
 
@@ -34,6 +36,9 @@ pub(crate) struct Arguments {
     /// How many rows the sample shop has
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(100..))]
     rows: u64,
+    /// How often applications move to the target and come back
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    cycles: u64,
 }
 
 /// What `--json` writes.
@@ -43,6 +48,7 @@ struct Report {
     changes_applied: u64,
     lag_ms: Lag,
     identical: bool,
+    failback: Failback,
     seconds: f64,
 }
 
@@ -68,7 +74,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         write_json(path, &report)?;
     }
     print(&report);
+    let Failback { looped, lost, identical, .. } = report.failback;
     match difference {
+        None if looped > 0 || lost > 0 || !identical => {
+            Err("the way back is not what it should be".to_owned())
+        }
         None => Ok(()),
         Some(text) => Err(format!("source and target differ: {text}")),
     }
@@ -76,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
 
 /// The same in little, to see that all of it works.
 pub(crate) fn short() -> Result<(), String> {
-    run(&Arguments { json: None, seconds: 4, rows: 20_000 })
+    run(&Arguments { json: None, seconds: 4, rows: 20_000, cycles: 1 })
 }
 
 /// The whole demonstration; answers the report, and what verify said if it found differences.
@@ -113,11 +123,14 @@ fn demonstrate(
         program.sync(&route, &["--until-caught-up"])?.finish(CATCH_UP_DEADLINE)?.expect_success(&route)?;
     say("comparing every row");
     let difference = program.verify(&route)?;
+    say("applications move to the target and come back, each time writing where they are");
+    let failback = failback::run(program, folder, &source, &target, arguments.cycles)?;
     let report = Report {
         rows_copied: first.last.rows_copied + second.last.rows_copied,
         changes_applied: first.last.rows_applied + second.last.rows_applied,
         lag_ms: lag(&first),
         identical: difference.is_none(),
+        failback,
         seconds: started.elapsed().as_secs_f64(),
     };
     Ok((report, difference))
@@ -170,6 +183,11 @@ fn print(report: &Report) {
     println!("applied   {} changes", report.changes_applied);
     println!("lag       p50 {:.1} ms, p99 {:.1} ms", report.lag_ms.p50, report.lag_ms.p99);
     println!("both      {}", if report.identical { "identical" } else { "DIFFERENT" });
+    let Failback { cycles, looped, lost, identical } = report.failback;
+    let both = if identical { "identical" } else { "DIFFERENT" };
+    println!(
+        "failback  {cycles} times there and back: {lost} rows lost, {looped} transactions looped, both {both}"
+    );
     println!("all in    {:.0} s", report.seconds);
 }
 
