@@ -2,7 +2,7 @@
 
 use crate::changelog::{LogEnd, Record};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tidegate_model::{Checkpoint, Position, Seq, TableName};
 use tokio::sync::watch;
@@ -26,6 +26,8 @@ pub struct Progress {
     pub heard_at_us: AtomicU64,
     /// How long the source keeps its log; 0: for ever, or not known.
     pub kept_for_seconds: AtomicU64,
+    /// Whether the target's log does not tell what this run writes.
+    pub unmarked: AtomicBool,
     step: watch::Sender<Step>,
     captured: watch::Sender<LogEnd>,
     applied: watch::Sender<Checkpoint>,
@@ -83,6 +85,7 @@ impl Progress {
             log_bytes: AtomicU64::new(0),
             heard_at_us: AtomicU64::new(0),
             kept_for_seconds: AtomicU64::new(0),
+            unmarked: AtomicBool::new(false),
             step: watch::channel(Step::Preparing).0,
             captured: watch::channel(LogEnd { seq: Seq(0), position: nowhere.clone() }).0,
             applied: watch::channel(Checkpoint { seq: Seq(0), position: nowhere }).0,

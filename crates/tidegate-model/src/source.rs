@@ -25,6 +25,9 @@ pub trait Source: Send + Sync {
     /// The end of the log as it is now. Everything committed before the call lies before it.
     fn position(&self) -> Fut<'_, Position>;
 
+    /// A position that a person gives, in the form in which this source has them. Refuses what is none.
+    fn plain(&self, position: &Position) -> Result<Position>;
+
     /// Reads the log from `from` on. A definite error if the log no longer goes back so far.
     fn capture<'a>(&'a self, from: &'a Position, selection: &'a Selection) -> Fut<'a, Box<dyn Capture>>;
 

@@ -28,7 +28,7 @@ pub trait Permits: Send + Sync {
     fn permit(&self) -> Fut<'_, Option<Permit>>;
 
     /// Gives the link the right to write, or takes it away, if the permit is as it was `before`; `None`: there is none.
-    /// Answers the new one. Once it is taken away, nothing of the link is committed any more, whoever runs it:
+    /// Answers the new one. A link that has none and gets one goes on undisturbed. Once it is taken away, nothing of the link is committed any more, whoever runs it:
     /// [`Target::take_over`] is refused, and every version has moved on.
     fn change_permit(&self, before: Option<Permit>, held: bool) -> Fut<'_, Permit>;
 }
@@ -193,6 +193,9 @@ pub trait Writer: Send {
         checkpoint: &'a LaneCheckpoint,
         mode: Mode,
     ) -> Fut<'a, u64>;
+
+    /// Whether the log of the target tells what this connection writes from what others write.
+    fn is_marked(&self) -> bool;
 
     /// Connects anew and answers the version of this lane's checkpoint that is durable in the target.
     fn recover(&mut self) -> Fut<'_, u64>;

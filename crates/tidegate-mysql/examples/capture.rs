@@ -27,7 +27,7 @@ async fn main() {
 async fn capture(source: &str, pattern: &str, folder: &Path, position: &str) -> Result<()> {
     let selection =
         Selection::new(&[pattern.to_owned()], &[], &[]).expect("a pattern that the benchmark chose");
-    let source = MysqlSource::new(Endpoint::from_url(source)?, SERVER_ID, selection.clone(), None);
+    let source = MysqlSource::new(Endpoint::from_url(source)?, SERVER_ID, selection.clone(), &[]);
     let from = Position::new(position);
     let goal = source.position().await?;
     let make_cursor = |position: &Position| -> Result<Box<dyn Cursor>> { source.cursor(position) };

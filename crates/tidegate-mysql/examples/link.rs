@@ -8,7 +8,7 @@ async fn main() {
     let args: Vec<String> = std::env::args().collect();
     let name = InstanceName::parse("dev").unwrap();
     let selection = Selection::new(&[args[3].clone()], &[], &[]).unwrap();
-    let source = MysqlSource::new(Endpoint::from_url(&args[1]).unwrap(), 4711, selection.clone(), None);
+    let source = MysqlSource::new(Endpoint::from_url(&args[1]).unwrap(), 4711, selection.clone(), &[]);
     let target = MysqlTarget::new(Endpoint::from_url(&args[2]).unwrap(), name.clone(), selection.clone());
     let options = link::Options {
         instance: name,

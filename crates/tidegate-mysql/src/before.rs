@@ -9,7 +9,7 @@ use crate::connect::{Endpoint, Server, question_setup, understand};
 use crate::decode::{entries, is_rows};
 use crate::gtid::MysqlPosition;
 use crate::session::Marker;
-use crate::source::{parse, position_of};
+use crate::source::{parse, position_of, without_marks};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::collections::{BTreeMap, HashMap};
@@ -31,45 +31,47 @@ pub struct Written {
     pub is_whole: bool,
 }
 
-/// Reads the log of `link`'s target up to now, and counts what `link` has not written. `selection` is what the reverse
-/// would bring. Without a position to begin at, it is read from its oldest place, and what was written before `link` began
-/// does not count.
+/// Reads the log of the links' target up to now, and counts what they have not written. `selection` is what the reverse
+/// would bring. Without a position to begin at, it is read from its oldest place, and what was written before the links
+/// began does not count.
 pub async fn written_by_others(
     endpoint: &Endpoint,
     server_id: u32,
     selection: &Selection,
-    link: &InstanceName,
+    links: &[InstanceName],
     from: Option<&Position>,
 ) -> Result<Written> {
     let mut conn = endpoint.connect(&question_setup()).await?;
-    let peer = Marker::new(link.clone());
-    let plain = |position: MysqlPosition| match position {
-        MysqlPosition::Gtid(set) => MysqlPosition::Gtid(set.without_tag(&peer.tag())),
-        other => other,
-    };
-    let goal = plain(parse(&position_of(&mut conn).await?)?);
-    let begin = match from {
-        Some(from) => plain(parse(from)?),
-        None => plain(parse(&beginning(&mut conn).await?)?),
-    };
-    let mut capture = match from {
-        Some(_) => {
-            BinlogCapture::open(endpoint, server_id, begin.clone(), selection, Some(peer.clone())).await?
+    let peers: Vec<Marker> = links.iter().cloned().map(Marker::new).collect();
+    let plain = |position: &Position| parse(&without_marks(position, &peers)?);
+    let goal = plain(&position_of(&mut conn).await?)?;
+    let (position, mut capture, is_whole) = match from {
+        Some(from) => {
+            let begin = plain(from)?;
+            let capture = BinlogCapture::open(endpoint, server_id, begin.clone(), selection, peers).await?;
+            (begin, capture, true)
         }
         None => {
-            BinlogCapture::open_after_peer(endpoint, server_id, begin.clone(), selection, peer.clone())
-                .await?
+            // With the peers' marks, or the server would be asked for what it has no more.
+            let oldest = beginning(&mut conn).await?;
+            let begin = plain(&oldest)?;
+            let is_whole = match parse(&oldest)? {
+                MysqlPosition::Gtid(set) => MysqlPosition::Gtid(set) == begin,
+                _ => oldest.as_str() == "mariadb:",
+            };
+            let from = parse(&oldest)?;
+            let capture = BinlogCapture::open_after_peer(endpoint, server_id, from, selection, peers).await?;
+            (begin, capture, is_whole)
         }
     };
-    let mut found =
-        Finder { position: begin, transaction: Vec::new(), found: Written::default(), failed: None };
+    let mut found = Finder { position, transaction: Vec::new(), found: Written::default(), failed: None };
     while !found.position.contains(&goal) {
         capture.next(&mut found).await?;
         if let Some(error) = found.failed.take() {
             return Err(error);
         }
     }
-    Ok(Written { is_whole: capture.has_seen_peer(), ..found.found })
+    Ok(Written { is_whole: is_whole && capture.has_seen_peer(), ..found.found })
 }
 
 /// Where the oldest log that the server has begins.

@@ -9,6 +9,7 @@ use crate::binlog::event::code;
 use crate::binlog::query::Query;
 use crate::capture::excerpt;
 use crate::cascade::{self, NewKeys};
+use crate::catalog::OWN_SCHEMAS;
 use crate::connect::{Server, quote, quote_text, understand};
 use crate::ddl::{self, Charset, Flavour, Kind, Role, Scanned};
 use crate::decode::entries;
@@ -52,7 +53,7 @@ pub(crate) fn is_selected(scanned: &Scanned, selection: &Selection) -> Result<bo
         Kind::Account | Kind::Maintenance | Kind::Other => Ok(false),
         Kind::CreateTable { temporary: true, .. } | Kind::DropTable { temporary: true } => Ok(false),
         Kind::CreateDatabase | Kind::AlterDatabase | Kind::DropDatabase => {
-            Ok(scanned.databases.iter().any(|database| selection.selects_database(&database.name)))
+            Ok(scanned.databases.iter().any(|database| selects_database(selection, &database.name)))
         }
         Kind::CreateRoutine
         | Kind::AlterRoutine
@@ -62,10 +63,14 @@ pub(crate) fn is_selected(scanned: &Scanned, selection: &Selection) -> Result<bo
         | Kind::DropEvent
         | Kind::DropTrigger => {
             let database = scanned.object.as_ref().and_then(|name| scanned.database_of(name));
-            Ok(database.is_some_and(|database| selection.selects_database(database)))
+            Ok(database.is_some_and(|database| selects_database(selection, database)))
         }
         _ => tables_selected(scanned, selection),
     }
+}
+
+fn selects_database(selection: &Selection, database: &str) -> bool {
+    !OWN_SCHEMAS.contains(&database.to_lowercase().as_str()) && selection.selects_database(database)
 }
 
 fn tables_selected(scanned: &Scanned, selection: &Selection) -> Result<bool> {
@@ -242,6 +247,13 @@ fn wanted(scanned: &Scanned, selection: &Selection) -> Wanted {
     }
     if left_out > 0 {
         return Wanted::Refused("some of its tables are under a rule that leaves it out, others are not");
+    }
+    let moves = scanned.tables.iter().any(|name| {
+        matches!(name.role, Role::RenameTo | Role::Exchange | Role::ConvertTo | Role::ConvertFrom)
+    });
+    let other_rule = |rule: &Option<&Rule>| rules.first().is_some_and(|first| first != rule);
+    if moves && rules.iter().flatten().any(|rule| rule.reads_names()) && rules.iter().any(other_rule) {
+        return Wanted::Refused("rows or columns would come under another rule");
     }
     let names_columns = matches!(
         scanned.kind,

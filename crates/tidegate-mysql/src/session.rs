@@ -44,6 +44,16 @@ pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// Whether the session's mark took.
+pub(crate) async fn is_marked(conn: &mut Conn, server: Server, marker: &Marker) -> Result<bool> {
+    if server.mariadb {
+        let id: Option<u32> = conn.query_first("SELECT @@SESSION.server_id").await.map_err(understand)?;
+        return Ok(id == Some(marker.server_id()));
+    }
+    let next: Option<String> = conn.query_first("SELECT @@SESSION.gtid_next").await.map_err(understand)?;
+    Ok(next.is_some_and(|next| next.ends_with(&marker.tag())))
+}
+
 /// Opens a session that writes. Rights that only some servers give are asked for and done without.
 pub(crate) async fn open(endpoint: &Endpoint, marker: &Marker) -> Result<(Conn, Server)> {
     let mut conn = endpoint.connect(&data_setup()).await?;
@@ -62,8 +72,8 @@ pub(crate) async fn open(endpoint: &Endpoint, marker: &Marker) -> Result<(Conn, 
             "SET SESSION sql_generate_invisible_primary_key = 0".to_owned(),
         ]
     };
-    for statement in optional {
-        match run(&mut conn, &statement).await {
+    for statement in &optional {
+        match run(&mut conn, statement).await {
             Ok(_) => {}
             Err(error) if error.code() == Code::ConnectionLost => return Err(error),
             Err(error) => tracing::debug!(%error, statement, "done without"),

@@ -22,16 +22,22 @@ pub struct MysqlSource {
     endpoint: Endpoint,
     server_id: u32,
     selection: Selection,
-    /// The link of the other direction: what it has written here is no news.
-    peer: Option<Marker>,
+    /// Links of the other direction: what they have written here is no news.
+    peers: Vec<Marker>,
     /// What [`Source::tables`] found, for the readers.
     tables: Mutex<HashMap<TableName, TableInfo>>,
 }
 
 impl MysqlSource {
     /// `server_id` is what we call ourselves towards the server when we read its log: it must be ours alone there.
-    pub fn new(endpoint: Endpoint, server_id: u32, selection: Selection, peer: Option<InstanceName>) -> Self {
-        Self { endpoint, server_id, selection, peer: peer.map(Marker::new), tables: Mutex::default() }
+    pub fn new(endpoint: Endpoint, server_id: u32, selection: Selection, peers: &[InstanceName]) -> Self {
+        Self {
+            endpoint,
+            server_id,
+            selection,
+            peers: peers.iter().cloned().map(Marker::new).collect(),
+            tables: Mutex::default(),
+        }
     }
 
     async fn connect(&self) -> Result<(Conn, Server)> {
@@ -87,6 +93,9 @@ pub(crate) async fn selected_tables(conn: &mut Conn, selection: &Selection) -> R
         for column in &mut table.columns {
             column.chosen = rule.columns.target_name(&column.name).is_some();
         }
+        // A key that does not take part tells nothing apart in the target.
+        let columns = &table.columns;
+        table.unique.retain(|key| key.columns.iter().all(|place| columns[*place].chosen));
     }
     Ok(tables)
 }
@@ -143,20 +152,18 @@ impl Source for MysqlSource {
     fn position(&self) -> Fut<'_, Position> {
         Box::pin(async {
             let (mut conn, _) = self.connect().await?;
-            let position = position_of(&mut conn).await?;
-            Ok(match (&self.peer, parse(&position)?) {
-                (Some(peer), MysqlPosition::Gtid(set)) => {
-                    Position::new(MysqlPosition::Gtid(set.without_tag(&peer.tag())).to_string())
-                }
-                _ => position,
-            })
+            without_marks(&position_of(&mut conn).await?, &self.peers)
         })
+    }
+
+    fn plain(&self, position: &Position) -> Result<Position> {
+        without_marks(position, &self.peers)
     }
 
     fn capture<'a>(&'a self, from: &'a Position, selection: &'a Selection) -> Fut<'a, Box<dyn Capture>> {
         Box::pin(async {
-            let (from, peer) = (parse(from)?, self.peer.clone());
-            let capture = BinlogCapture::open(&self.endpoint, self.server_id, from, selection, peer).await?;
+            let (from, peers) = (parse(from)?, self.peers.clone());
+            let capture = BinlogCapture::open(&self.endpoint, self.server_id, from, selection, peers).await?;
             Ok(Box::new(capture) as Box<dyn Capture>)
         })
     }
@@ -172,6 +179,17 @@ impl Source for MysqlSource {
     fn cursor(&self, from: &Position) -> Result<Box<dyn Cursor>> {
         Ok(Box::new(MysqlCursor(parse(from)?)))
     }
+}
+
+/// The position as links with these peers have it: positions of MySQL say nothing of what a peer has written.
+pub(crate) fn without_marks(position: &Position, peers: &[Marker]) -> Result<Position> {
+    Ok(match parse(position)? {
+        MysqlPosition::Gtid(set) => {
+            let plain = peers.iter().fold(set, |set, peer| set.without_tag(&peer.tag()));
+            Position::new(MysqlPosition::Gtid(plain).to_string())
+        }
+        _ => position.clone(),
+    })
 }
 
 pub(crate) fn parse(position: &Position) -> Result<MysqlPosition> {

@@ -210,6 +210,9 @@ impl Permits for MysqlTarget {
         Box::pin(async move {
             let (mut conn, _) = self.administer().await?;
             state::prepare(&mut conn).await?;
+            if before.is_none() && held {
+                return state::permit::change(&mut conn, &self.instance, before, held).await;
+            }
             // A schema change that is being carried out is ended, and none begins before this is done.
             session::end_definitions(&mut conn, &self.instance).await?;
             session::claim_definitions(&mut conn, &self.instance).await?;

@@ -33,6 +33,7 @@ pub(crate) struct LaneWriter {
     opening: String,
     mode: Mode,
     packet_bytes_max: usize,
+    marked: bool,
 }
 
 impl LaneWriter {
@@ -42,7 +43,7 @@ impl LaneWriter {
         lane: u16,
         knowledge: Arc<Knowledge>,
     ) -> Result<Self> {
-        let (mut conn, server) = session::open(&endpoint, &Marker::new(instance.clone())).await?;
+        let (mut conn, server, marked) = open_lane(&endpoint, &instance).await?;
         let packet_bytes_max = packet_bytes_max(&mut conn).await?;
         Ok(Self {
             endpoint,
@@ -58,6 +59,7 @@ impl LaneWriter {
             opening: String::new(),
             mode: Mode::Overlap,
             packet_bytes_max,
+            marked,
         })
     }
 
@@ -191,8 +193,8 @@ impl LaneWriter {
 
     async fn connect_again(&mut self) -> Result<u64> {
         let (before, opened) = (self.conn.id(), self.opened);
-        let (conn, server) = session::open(&self.endpoint, &Marker::new(self.instance.clone())).await?;
-        (self.conn, self.server, self.opened) = (conn, server, Instant::now());
+        let (conn, server, marked) = open_lane(&self.endpoint, &self.instance).await?;
+        (self.conn, self.server, self.marked, self.opened) = (conn, server, marked, Instant::now());
         // The old session may still hold locks, or even be committing: end it, then wait for what it did.
         session::end_earlier(&mut self.conn, before, opened).await;
         self.batch = Batch::default();
@@ -200,6 +202,20 @@ impl LaneWriter {
         self.knowledge.renew(&mut self.conn, &self.instance).await?;
         Ok(version)
     }
+}
+
+/// A session of a lane, and whether it is marked. One of a pair must be.
+async fn open_lane(endpoint: &Endpoint, instance: &InstanceName) -> Result<(Conn, Server, bool)> {
+    let marker = Marker::new(instance.clone());
+    let (mut conn, server) = session::open(endpoint, &marker).await?;
+    let marked = session::is_marked(&mut conn, server, &marker).await?;
+    if !marked && state::permit::read(&mut conn, instance, "").await?.is_some() {
+        let what = "the account may not mark what it writes, and the other direction could not tell it from others' writes";
+        return Err(Error::new(Code::MissingGrant, what).with_remedy(
+            "GRANT TRANSACTION_GTID_TAG, REPLICATION_APPLIER (MariaDB: BINLOG REPLAY) ON *.* to the target's account",
+        ));
+    }
+    Ok((conn, server, marked))
 }
 
 impl Writer for LaneWriter {
@@ -225,6 +241,10 @@ impl Writer for LaneWriter {
         mode: Mode,
     ) -> Fut<'a, u64> {
         Box::pin(self.write_alone(transaction, checkpoint, mode))
+    }
+
+    fn is_marked(&self) -> bool {
+        self.marked
     }
 
     fn recover(&mut self) -> Fut<'_, u64> {

@@ -137,7 +137,7 @@ impl Endpoint {
     /// What tells this server from every other.
     pub(crate) async fn identity(&self) -> Result<String> {
         let nothing = Selection::default();
-        self.source(0, &nothing, None).identity().await.map_err(|e| e.context(self.side))
+        self.source(0, &nothing, &[]).identity().await.map_err(|e| e.context(self.side))
     }
 
     /// What is here to choose from; of one database with its columns.
@@ -174,11 +174,11 @@ impl Endpoint {
         &self,
         server_id: u32,
         selection: &Selection,
-        link: &InstanceName,
+        links: &[InstanceName],
         from: Option<&Position>,
     ) -> Result<Written> {
         match &self.engine {
-            Engine::Mysql(at) => tidegate_mysql::written_by_others(at, server_id, selection, link, from)
+            Engine::Mysql(at) => tidegate_mysql::written_by_others(at, server_id, selection, links, from)
                 .await
                 .map_err(|e| e.context(self.side)),
         }
@@ -207,17 +207,15 @@ impl Endpoint {
         }
     }
 
-    /// `peer`: the link of the other direction, whose writes here are no news.
+    /// `peers`: links of the other direction, whose writes here are no news.
     pub(crate) fn source(
         &self,
         server_id: u32,
         selection: &Selection,
-        peer: Option<&InstanceName>,
+        peers: &[InstanceName],
     ) -> Arc<dyn Source> {
         match &self.engine {
-            Engine::Mysql(at) => {
-                Arc::new(MysqlSource::new(at.clone(), server_id, selection.clone(), peer.cloned()))
-            }
+            Engine::Mysql(at) => Arc::new(MysqlSource::new(at.clone(), server_id, selection.clone(), peers)),
         }
     }
 

@@ -28,7 +28,7 @@ pub const RETRY_WINDOW_DEFAULT: Duration = Duration::from_secs(12 * 3600);
 
 mod pair;
 
-pub(crate) use pair::move_permit;
+pub(crate) use pair::{move_permit, peers_of};
 
 /// Where the ids lie that we choose ourselves: above the small ones that people give to their servers.
 const SERVER_IDS: std::ops::RangeInclusive<u32> = 1_000_000..=4_000_000_000;
@@ -48,8 +48,8 @@ pub struct SyncRequest {
     pub retry_window: Option<Duration>,
     pub until_caught_up: bool,
     pub server_id: Option<u32>,
-    /// The link of the other direction, whose writes in the source are no news.
-    pub peer: Option<InstanceName>,
+    /// Links of the other direction, now and before, whose writes in the source are no news.
+    pub peers: Vec<InstanceName>,
 }
 
 /// A request with everything decided.
@@ -59,8 +59,8 @@ pub struct SyncPlan {
     target: Endpoint,
     server_id: u32,
     renames: bool,
-    /// The link of the other direction, if it is one of a pair.
-    peer: Option<InstanceName>,
+    /// Links of the other direction, now and before, if it is one of a pair.
+    peers: Vec<InstanceName>,
     options: Options,
 }
 
@@ -110,7 +110,7 @@ impl SyncRequest {
             task: if self.until_caught_up { Task::CatchUp } else { Task::Follow },
         };
         let renames = !self.objects.rename.is_empty();
-        Ok(SyncPlan { source, target, server_id, renames, peer: self.peer.clone(), options })
+        Ok(SyncPlan { source, target, server_id, renames, peers: self.peers.clone(), options })
     }
 }
 
@@ -152,7 +152,7 @@ impl SyncPlan {
     }
 
     fn open_source(&self) -> Arc<dyn Source> {
-        self.source.source(self.server_id, &self.options.selection, self.peer.as_ref())
+        self.source.source(self.server_id, &self.options.selection, &self.peers)
     }
 
     fn open_target(&self) -> Arc<dyn Target> {

@@ -30,7 +30,7 @@ pub(crate) async fn run(args: SyncArgs, bars: MultiProgress) -> Result<ExitCode>
         retry_window: args.link.retry_for,
         until_caught_up: args.link.until_caught_up,
         server_id: args.link.server_id,
-        peer: None,
+        peers: Vec::new(),
     };
     let plan = request.resolve(&Surroundings::of_process())?;
     let ends = (plan.source().clone(), plan.target().clone());

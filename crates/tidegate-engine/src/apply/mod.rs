@@ -11,6 +11,7 @@ use lane::{Done, Job, Settled, Work};
 use low::LowWatermark;
 use schedule::{Placement, Schedule};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tidegate_model::{
     Code, ConflictKey, Cursor, Error, Footprint, FootprintReader, LaneCheckpoint, Mode, Result, Seq, SeqSet,
@@ -115,6 +116,7 @@ pub(crate) async fn run(context: Context, start: Start) -> Result<()> {
     for (number, (version, done_set)) in start.lanes.into_iter().enumerate() {
         let open = || context.target.writer(number as u16);
         let writer = until_done(context.retry_window, &stop, open).await?;
+        context.progress.unmarked.fetch_or(!writer.is_marked(), Ordering::Relaxed);
         let (jobs, queue) = mpsc::channel(1);
         let (target, stop) = (context.target.clone(), context.stop.clone());
         let lane = lane::Lane { number, writer, target, retries: Backoff::new(context.retry_window), stop };

@@ -67,6 +67,10 @@ impl Source for SimSource {
         })
     }
 
+    fn plain(&self, position: &Position) -> Result<Position> {
+        Ok(position.clone())
+    }
+
     fn capture<'a>(&'a self, from: &'a Position, _: &'a Selection) -> Fut<'a, Box<dyn Capture>> {
         Box::pin(async move {
             self.0.step("capture").await?;

@@ -95,6 +95,10 @@ impl SimWriter {
 }
 
 impl Writer for SimWriter {
+    fn is_marked(&self) -> bool {
+        true
+    }
+
     fn begin(&mut self, checkpoint: &LaneCheckpoint, mode: Mode) {
         self.end();
         assert_eq!(checkpoint.lane, self.lane);

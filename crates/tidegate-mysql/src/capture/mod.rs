@@ -42,8 +42,8 @@ const IDLE_MARK_EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct BinlogCapture {
     stream: BinlogStream,
     selection: Selection,
-    /// The link of the other direction: what it has written here is no news.
-    peer: Option<Marker>,
+    /// Links of the other direction: what they have written here is no news.
+    peers: Vec<Marker>,
     /// Nothing counts before the peer has written for the first time.
     awaits_peer: bool,
     /// Whether a mark never stands for unselected traffic and a transaction together.
@@ -86,7 +86,7 @@ impl BinlogCapture {
         server_id: u32,
         from: MysqlPosition,
         selection: &Selection,
-        peer: Option<Marker>,
+        peers: Vec<Marker>,
     ) -> Result<Self> {
         let mut conn = endpoint.connect(&question_setup()).await?;
         let server = Server::of(&mut conn).await?;
@@ -100,9 +100,7 @@ impl BinlogCapture {
         let request = match &from {
             MysqlPosition::Gtid(set) => {
                 let mut wanted = set.clone();
-                if let Some(peer) = &peer {
-                    leave_out(&mut conn, &mut wanted, peer).await?;
-                }
+                leave_out(&mut conn, &mut wanted, &peers).await?;
                 let sids = wanted
                     .iter()
                     .map(|(uuid, tag, ranges)| sid(uuid, tag, ranges))
@@ -116,7 +114,7 @@ impl BinlogCapture {
         Ok(Self {
             stream,
             selection: selection.clone(),
-            peer,
+            peers,
             awaits_peer: false,
             marks_apart: false,
             server,
@@ -142,11 +140,11 @@ impl BinlogCapture {
         server_id: u32,
         from: MysqlPosition,
         selection: &Selection,
-        peer: Marker,
+        peers: Vec<Marker>,
     ) -> Result<Self> {
         // The server must send what the peer has written: it says where that begins.
-        let capture = Self::open(endpoint, server_id, from, selection, None).await?;
-        Ok(Self { peer: Some(peer), awaits_peer: true, marks_apart: true, ..capture })
+        let capture = Self::open(endpoint, server_id, from, selection, Vec::new()).await?;
+        Ok(Self { peers, awaits_peer: true, marks_apart: true, ..capture })
     }
 
     pub(crate) fn has_seen_peer(&self) -> bool {
@@ -298,7 +296,7 @@ impl BinlogCapture {
 
     /// Whether the peer has written the transaction that begins.
     fn meets_peer(&mut self, is: impl Fn(&Marker) -> bool) -> bool {
-        let is_echo = self.peer.as_ref().is_some_and(is);
+        let is_echo = self.peers.iter().any(is);
         self.awaits_peer &= !is_echo;
         is_echo
     }

@@ -47,16 +47,19 @@ pub(super) async fn prepare(
     Ok(())
 }
 
-/// Counts what the link of the other direction has written as read: then the server does not send it. (What it will
+/// Counts what links of the other direction have written as read: then the server does not send it. (What they will
 /// write cannot be left out here: a server refuses a reader who knows more of its numbers than there are.)
-pub(super) async fn leave_out(conn: &mut Conn, wanted: &mut GtidSet, peer: &Marker) -> Result<()> {
+pub(super) async fn leave_out(conn: &mut Conn, wanted: &mut GtidSet, peers: &[Marker]) -> Result<()> {
+    if peers.is_empty() {
+        return Ok(());
+    }
     let executed: Option<String> =
         conn.query_first("SELECT @@GLOBAL.gtid_executed").await.map_err(understand)?;
     let executed: GtidSet =
         executed.unwrap_or_default().parse().map_err(|why| malformed(&format!("gtid_executed: {why}")))?;
-    let tag = peer.tag();
-    for (uuid, _, ranges) in executed.iter().filter(|(_, found, _)| *found == tag) {
-        ranges.iter().for_each(|(first, last)| wanted.add_range(uuid, &tag, *first, *last));
+    let is_peers = |tag: &str| peers.iter().any(|peer| peer.tag() == tag);
+    for (uuid, tag, ranges) in executed.iter().filter(|(_, tag, _)| is_peers(tag)) {
+        ranges.iter().for_each(|(first, last)| wanted.add_range(uuid, tag, *first, *last));
     }
     Ok(())
 }

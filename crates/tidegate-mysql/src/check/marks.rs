@@ -13,9 +13,9 @@ pub async fn check_marks(endpoint: &Endpoint) -> Result<()> {
     let name = InstanceName::parse("precheck").map_err(|why| Error::new(Code::Internal, why))?;
     let marker = Marker::new(name);
     let (mut conn, server) = session::open(endpoint, &marker).await?;
+    let marked = session::is_marked(&mut conn, server, &marker).await?;
     if server.mariadb {
-        let id: Option<u32> = conn.query_first("SELECT @@SESSION.server_id").await.map_err(understand)?;
-        return if id == Some(marker.server_id()) { Ok(()) } else { Err(lacking(endpoint, "BINLOG REPLAY")) };
+        return if marked { Ok(()) } else { Err(lacking(endpoint, "BINLOG REPLAY")) };
     }
     if !server.is_mysql_from(TAGS_SINCE) {
         let what = "a way back needs MySQL 8.3 or later on both sides: older ones cannot mark schema changes";
@@ -27,8 +27,7 @@ pub async fn check_marks(endpoint: &Endpoint) -> Result<()> {
         return Err(Error::new(Code::BadSetting, what)
             .with_remedy("turn enforce_gtid_consistency and gtid_mode on, step by step, on this server"));
     }
-    let next: Option<String> = conn.query_first("SELECT @@SESSION.gtid_next").await.map_err(understand)?;
-    if next.is_some_and(|next| next.ends_with(&marker.tag())) {
+    if marked {
         return Ok(());
     }
     Err(lacking(endpoint, "TRANSACTION_GTID_TAG, REPLICATION_APPLIER"))

@@ -51,18 +51,22 @@ enum Literal {
 }
 
 /// What a column's values are when they are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Sort {
     Whole,
     Decimal,
     Real,
-    /// Dates, with or without a time, in UTC.
-    Moment,
+    /// Dates, with or without a time, in UTC, of these years: beyond them servers do not compare alike.
+    Moment {
+        years: std::ops::Range<u32>,
+    },
     /// In this collation; 63 for bytes.
     Text(u32),
     /// Only whether it is NULL can be asked.
     Opaque,
 }
+
+const TIMESTAMP_YEARS: std::ops::Range<u32> = 1971..2038;
 
 /// A filter's text, understood, but for no table yet.
 pub(crate) struct Filter {
@@ -149,7 +153,9 @@ fn sql(condition: &Condition) -> String {
         Condition::Any(parts) => list(parts, " OR "),
         Condition::Not(inside) => format!("(NOT {})", sql(inside)),
         Condition::IsNull { column, negated } => {
-            format!("({} IS {}NULL)", quote(column), if *negated { "NOT " } else { "" })
+            // Servers take '0000-00-00' for NULL where it says IS NULL.
+            let is_null = format!("({} <=> NULL)", quote(column));
+            if *negated { format!("(NOT {is_null})") } else { is_null }
         }
         Condition::Compare { column, bytes, operator, value } => {
             let sign = match operator {
@@ -174,10 +180,11 @@ fn sql(condition: &Condition) -> String {
 
 fn sort_of_info(column: &ColumnInfo) -> Sort {
     match column.data_type.as_str() {
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => Sort::Whole,
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => Sort::Whole,
         "decimal" => Sort::Decimal,
         "float" | "double" => Sort::Real,
-        "date" | "datetime" | "timestamp" => Sort::Moment,
+        "date" | "datetime" => Sort::Moment { years: 1..10_000 },
+        "timestamp" => Sort::Moment { years: TIMESTAMP_YEARS },
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
             Sort::Text(column.collation.unwrap_or(BINARY))
         }
@@ -188,14 +195,11 @@ fn sort_of_info(column: &ColumnInfo) -> Sort {
 
 fn sort_of_column(column: &Column) -> Sort {
     match column.kind {
-        Kind::Tiny | Kind::Short | Kind::Int24 | Kind::Long | Kind::LongLong | Kind::Year => Sort::Whole,
+        Kind::Tiny | Kind::Short | Kind::Int24 | Kind::Long | Kind::LongLong => Sort::Whole,
         Kind::NewDecimal { .. } => Sort::Decimal,
         Kind::Float | Kind::Double => Sort::Real,
-        Kind::Date
-        | Kind::OldDateTime
-        | Kind::OldTimestamp
-        | Kind::DateTime2 { .. }
-        | Kind::Timestamp2 { .. } => Sort::Moment,
+        Kind::Date | Kind::OldDateTime | Kind::DateTime2 { .. } => Sort::Moment { years: 1..10_000 },
+        Kind::OldTimestamp | Kind::Timestamp2 { .. } => Sort::Moment { years: TIMESTAMP_YEARS },
         // The log cuts the zeros at the end of BINARY(n).
         Kind::Char { .. } if column.charset == Some(BINARY) => Sort::Opaque,
         Kind::VarChar { .. } | Kind::Char { .. } | Kind::Blob { .. } => {
@@ -240,7 +244,7 @@ fn comparand(
         (Sort::Real, Literal::Number(text)) => {
             text.parse().map(Value::Real).map_err(|_| format!("{text} is no number"))
         }
-        (Sort::Moment, Literal::Text(text)) => moment(text).map(Value::Moment).ok_or_else(|| {
+        (Sort::Moment { years }, Literal::Text(text)) => moment(text, &years).map(Value::Moment).ok_or_else(|| {
             format!(
                 "{column} is compared with '2024-01-31' or '2024-01-31 23:59:59' in UTC, not with '{text}'"
             )
@@ -267,7 +271,7 @@ fn comparand(
         (Sort::Whole | Sort::Decimal | Sort::Real, Literal::Text(text)) => {
             Err(format!("{column} is a number; write it without quotes, not '{text}'"))
         }
-        (Sort::Moment | Sort::Text(_), Literal::Number(text)) => {
+        (Sort::Moment { .. } | Sort::Text(_), Literal::Number(text)) => {
             Err(format!("{column} is no number; write '{text}' in quotes"))
         }
     }
@@ -280,22 +284,18 @@ fn is_binary_collation(id: u32) -> bool {
 }
 
 /// The text of a date or of a date with time in one form, so that the order of texts is the order of moments.
-fn moment(text: &str) -> Option<String> {
-    let (date, time) = text.split_once(' ').unwrap_or((text, "00:00:00"));
-    let (clock, fraction) = time.split_once('.').unwrap_or((time, ""));
+fn moment(text: &str, years: &std::ops::Range<u32>) -> Option<String> {
+    let (date, clock) = text.split_once(' ').unwrap_or((text, "00:00:00"));
     let part = |text: &str, digits: usize| (text.len() == digits).then(|| text.parse::<u32>().ok()).flatten();
     let numbers = |text: &str, sign: char, digits: [usize; 3]| -> Option<Vec<u32>> {
         let parts: Vec<&str> = text.split(sign).collect();
         let parts = <[&str; 3]>::try_from(parts).ok()?;
         parts.iter().zip(digits).map(|(text, digits)| part(text, digits)).collect()
     };
-    let day = numbers(date, '-', [4, 2, 2])?;
-    let hour = numbers(clock, ':', [2, 2, 2])?;
-    let is_real = (1..=12).contains(&day[1]) && (1..=31).contains(&day[2]);
+    let (day, hour) = (numbers(date, '-', [4, 2, 2])?, numbers(clock, ':', [2, 2, 2])?);
+    let is_day = years.contains(&day[0]) && (1..=12).contains(&day[1]) && (1..=31).contains(&day[2]);
     let is_clock = hour[0] < 24 && hour[1] < 60 && hour[2] < 60;
-    let is_fraction = fraction.len() <= 6 && fraction.bytes().all(|byte| byte.is_ascii_digit());
-    (is_real && is_clock && is_fraction && !text.ends_with('.'))
-        .then(|| format!("{date} {clock}.{fraction:0<6}"))
+    (is_day && is_clock).then(|| format!("{date} {clock}.000000"))
 }
 
 /// A decimal number: whether it is negative, its whole part without zeros in front, its fraction without zeros behind.

@@ -4,14 +4,14 @@ use super::*;
 fn what_is_read_and_what_the_server_is_asked() {
     for (text, sql) in [
         ("id > 10", "(`id` > 10)"),
-        ("`od``d` != -1.50 AND not b is null", "((`od``d` <> -1.50) AND (NOT (`b` IS NULL)))"),
+        ("`od``d` != -1.50 AND not b is null", "((`od``d` <> -1.50) AND (NOT (`b` <=> NULL)))"),
         ("a in (1, 2) or b between 3 and 4", "(((`a` = 1) OR (`a` = 2)) OR ((`b` >= 3) AND (`b` <= 4)))"),
         ("a NOT IN (1)", "(NOT ((`a` = 1)))"),
         ("BINARY c = 'it''s'", "(CAST(`c` AS BINARY) = _binary x'69742773')"),
         ("binary = 'x'", ""),
         (
             "(d >= '2024-01-01') AND e IS NOT NULL",
-            "((`d` >= _utf8mb4 x'323032342d30312d3031') AND (`e` IS NOT NULL))",
+            "((`d` >= _utf8mb4 x'323032342d30312d3031') AND (NOT (`e` <=> NULL)))",
         ),
     ] {
         match Filter::parse(text) {
@@ -138,6 +138,7 @@ fn what_cannot_be_decided_alike_is_refused() {
         ("name = 7", "in quotes"),
         ("day = 'yesterday'", "in UTC"),
         ("day = '2024-13-01'", "in UTC"),
+        ("day = '2024-01-01 00:00:00.5'", "in UTC"),
         ("BINARY id = '7'", "for text"),
     ] {
         let error =

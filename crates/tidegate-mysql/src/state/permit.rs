@@ -36,7 +36,10 @@ pub(crate) async fn change(
         let what = format!("somebody else has changed who may write for {instance} at this moment");
         return Err(Error::new(Code::GenerationChanged, what));
     }
-    move_versions(conn, instance).await?;
+    // Who writes already goes on: it had the right before there was a permit.
+    if before.is_some() || held == 0 {
+        move_versions(conn, instance).await?;
+    }
     run(conn, "COMMIT").await.map(|_| after)
 }
 

@@ -76,7 +76,7 @@ impl Link {
     fn start(&self, until_caught_up: bool) -> Running<'_> {
         let endpoint = |server: &Server| Endpoint::from_url(&server.url()).expect("an address");
         let source =
-            MysqlSource::new(endpoint(&self.pair.source), self.server_id, self.selection.clone(), None);
+            MysqlSource::new(endpoint(&self.pair.source), self.server_id, self.selection.clone(), &[]);
         let source = Arc::new(source);
         let target = self.target();
         let options = Options {

@@ -371,6 +371,7 @@ fn draft(new: &NewInstance) -> Found {
         reverse_of: None,
         start_at: None,
         peer: None,
+        peers: Vec::new(),
         created_at: String::new(),
         changed_at: String::new(),
     }

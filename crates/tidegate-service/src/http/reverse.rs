@@ -12,6 +12,7 @@ use crate::supervisor::password_place;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use std::sync::atomic::Ordering;
 use tidegate_api::{CreateInstance, EndpointSpec, Instance, Kind, NewReverse, ReversePreview, Status};
 use tidegate_model::{Code, Error, Result};
 
@@ -55,9 +56,20 @@ pub(super) async fn create(
     };
     let new = sealed_any(&service, new_id()?, spec)?;
     let forward = service.supervisor.plan(&found)?;
+    if let Some((progress, _)) = service.supervisor.progress(&found.id)
+        && progress.unmarked.load(Ordering::Relaxed)
+    {
+        let what = format!(
+            "{} writes without marks: its reverse could not tell its writes from others'",
+            found.spec.name
+        );
+        let remedy = "give its account at the target the rights that the manual's page on failing back lists, then pause and resume it";
+        return Err(Error::new(Code::MissingGrant, what).with_remedy(remedy).into());
+    }
     let from = match from.as_deref() {
         Some("now") => forward.target_position(&new.id).await?,
         Some(position) if position != "cutover" => forward.check_reverse_start(position).await?,
+        _ if !found.peers.is_empty() => return Err(had_one(&found.spec.name).into()),
         asked => {
             let before = forward.written_before(&new.id, &new.spec.objects).await?;
             match (asked, &before.start) {
@@ -68,11 +80,14 @@ pub(super) async fn create(
             }
         }
     };
+    forward.become_one_of_a_pair().await?;
     let supervisor = service.supervisor.clone();
     let made = audited(&service, by, "create reverse", found.id.clone(), move |store, by| {
         let made = store.create_reverse(&new, &found, &from, by);
         if let Ok(made) = &made {
             supervisor.wake(&made.id);
+            // It runs anew, with its reverse's writes left out.
+            supervisor.wake(&found.id);
         }
         made
     });
@@ -96,7 +111,7 @@ pub(super) async fn preview(
         let what = format!("{} is no reverse", found.spec.name);
         return Err(Error::new(Code::NotAllowed, what).with_remedy("name the reverse instance").into());
     }
-    let written = service.supervisor.plan(&found)?.would_write().await?;
+    let written = service.supervisor.plan(&found)?.would_write(found.start_at.as_deref()).await?;
     Ok(Json(ReversePreview {
         transactions: written.transactions,
         first_at: at(written.first_at_us),
@@ -110,6 +125,14 @@ pub(super) async fn preview(
 fn at(us: u64) -> Option<String> {
     let seconds = i64::try_from(us / 1_000_000).ok().filter(|seconds| *seconds > 0)?;
     jiff::Timestamp::from_second(seconds).ok().map(|at| at.to_string())
+}
+
+/// What an earlier reverse has brought back must not be brought back once more.
+fn had_one(name: &str) -> Error {
+    let what =
+        format!("{name} had a reverse before, which has brought back a part of what is in the target's log");
+    Error::new(Code::NotAllowed, what)
+        .with_remedy("say from where: --from now, or the position of the target's log up to which that was")
 }
 
 /// Nobody can say what applications have written in the target.
@@ -157,6 +180,9 @@ fn may_have_reverse(service: &Service, found: &Found) -> Result<()> {
                 "take over with the instance that it was made from",
             );
         }
+    }
+    if found.peer.is_some() {
+        return refuse("it has a reverse already".to_owned(), "an instance has one reverse at a time");
     }
     if found.state.status != Status::Synchronizing {
         let title = found.state.status.title();

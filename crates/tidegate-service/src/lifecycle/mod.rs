@@ -105,7 +105,7 @@ use Decision::{Already, Move, Refuse};
 pub fn next(kind: Kind, state: State, event: Event) -> Decision {
     match event {
         Event::Command(command) => match command {
-            Command::Configure => configure(state),
+            Command::Configure => configure(kind, state),
             Command::Precheck => precheck(state),
             Command::Start => start(kind, state),
             Command::Pause => pause(kind, state),
@@ -161,8 +161,11 @@ impl State {
     }
 }
 
-fn configure(state: State) -> Decision {
+fn configure(kind: Kind, state: State) -> Decision {
     match state.status {
+        _ if kind == Kind::Reverse => {
+            Refuse("a reverse has the configuration of the instance that it was made from")
+        }
         Status::NotConfigured | Status::NotStarted | Status::PrecheckFailed | Status::PrecheckPassed => {
             Move(State { status: Status::NotStarted, initialized: false, start_after: false, ..state })
         }
@@ -354,6 +357,13 @@ pub fn objection(kind: Kind, state: State, other: State, command: Command) -> Op
         }
         Command::Release if kind != Kind::Reverse && other.status != Status::Released => {
             Some("it has a reverse; terminate and release that first")
+        }
+        Command::Release
+            if kind == Kind::Reverse
+                && (other.status == Status::Switching || !other.may_write)
+                && !matches!(other.status, Status::Completed | Status::Released) =>
+        {
+            Some("the other direction takes over from it, or has to be able to; fail back first")
         }
         Command::Reset if other.status != Status::Released => {
             Some("it has a reverse; terminate and release that first")

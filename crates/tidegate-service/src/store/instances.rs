@@ -38,6 +38,8 @@ pub struct Found {
     pub start_at: Option<String>,
     /// The other instance of its pair.
     pub peer: Option<String>,
+    /// All that were ever that, released ones too: what they have written is no news for ever.
+    pub peers: Vec<String>,
     /// Up to when the source keeps what was not read when the last run ended: seconds since 1970.
     pub kept_until: Option<i64>,
     pub created_at: String,
@@ -54,6 +56,7 @@ impl Found {
             && one.objects == two.objects
             && one.tuning == two.tuning
             && self.wanted == other.wanted
+            && self.peers == other.peers
             && of(self) == of(other)
     }
 }
@@ -68,7 +71,9 @@ pub struct Moved {
 const COLUMNS: &str = "id, name, spec, status, initialized, start_after, generation, source_password, \
      target_password, why, precheck, skips, kept_until, wanted, created_at, changed_at, \
      may_write, reverse_of, start_at, COALESCE(reverse_of, (SELECT other.id FROM instance AS other \
-     WHERE other.reverse_of = instance.id AND other.status <> 'Released')) AS peer";
+     WHERE other.reverse_of = instance.id AND other.status <> 'Released')) AS peer, \
+     COALESCE(reverse_of, (SELECT GROUP_CONCAT(other.id) FROM instance AS other \
+     WHERE other.reverse_of = instance.id)) AS peers";
 
 impl Store {
     /// Stores a configured instance; `by` is who made it.
@@ -266,7 +271,7 @@ impl Store {
 }
 
 /// The history from a generation on, the oldest first.
-fn transitions(within: &Transaction<'_>, id: &str, from: u64) -> Result<Vec<Transition>> {
+pub(super) fn transitions(within: &Transaction<'_>, id: &str, from: u64) -> Result<Vec<Transition>> {
     let mut question = within
         .prepare(
             "SELECT generation, at, by, event, from_status, to_status, why FROM transition \
@@ -310,7 +315,13 @@ pub(super) fn named(written: rusqlite::Result<usize>, name: &str) -> Result<()> 
 }
 
 /// Decides, and writes what it leads to.
-fn move_on(within: &Within<'_>, found: Found, event: Event, by: &str, why: Option<Problem>) -> Result<Moved> {
+pub(super) fn move_on(
+    within: &Within<'_>,
+    found: Found,
+    event: Event,
+    by: &str,
+    why: Option<Problem>,
+) -> Result<Moved> {
     let mut decision = next(found.spec.kind, found.state, event);
     if let (Event::Command(command), Some(peer)) = (event, &found.peer) {
         let other = find(within, peer)?.state;
@@ -397,6 +408,7 @@ fn read(row: &Row<'_>) -> Result<Found> {
         reverse_of: json("reverse_of")?,
         start_at: json("start_at")?,
         peer: json("peer")?,
+        peers: json("peers")?.map_or_else(Vec::new, |ids| ids.split(',').map(str::to_owned).collect()),
         generation: row.get("generation").map_err(failed)?,
         source_password: row.get("source_password").map_err(failed)?,
         target_password: row.get("target_password").map_err(failed)?,

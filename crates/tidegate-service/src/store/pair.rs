@@ -1,10 +1,10 @@
 //! Two instances that are each other's way back.
 
-use super::instances::{NewInstance, Step, find, kind_name, named, record, to_json};
+use super::instances::{NewInstance, Step, find, kind_name, move_on, named, record, to_json, transitions};
 use super::{Found, Store, failed, now};
-use crate::lifecycle::{State, hand_over};
+use crate::lifecycle::{Event, Fact, State, hand_over};
 use rusqlite::params;
-use tidegate_api::Status;
+use tidegate_api::{Command, Problem, Status};
 use tidegate_model::{Code, Error, Result};
 
 impl Store {
@@ -18,6 +18,10 @@ impl Store {
                 return Err(
                     Error::new(Code::NotAllowed, what).with_remedy("an instance has one reverse at a time")
                 );
+            }
+            if now_is.wanted.is_some() || now_is.spec.objects != of.spec.objects {
+                let what = format!("{}: its objects are changing", of.spec.name);
+                return Err(Error::new(Code::GenerationChanged, what));
             }
             if now_is.state.status != Status::Synchronizing {
                 let what = format!("{} is {}", of.spec.name, now_is.state.status.title());
@@ -48,6 +52,22 @@ impl Store {
             let step = Step { id: &new.id, generation: 1, by, event: "create reverse", why: None };
             record(within, &step, Status::NotConfigured, Status::Prechecking)?;
             find(within, &new.id)
+        })
+    }
+
+    /// One does not take over after all, if it was to; the other goes on, if it rests because it was asked to for that.
+    pub fn decline(&self, id: &str, why: Problem, by: &str) -> Result<()> {
+        self.within(|within| {
+            let found = find(within, id)?;
+            move_on(within, found, Event::Fact(Fact::Declined), by, Some(why))?;
+            let Some(peer) = find(within, id)?.peer else { return Ok(()) };
+            let asked = transitions(within, &peer, 0)?.into_iter().rev();
+            let asked = asked.filter(|line| line.event == Command::Pause.name()).map(|line| line.by).next();
+            let other = find(within, &peer)?;
+            if other.state.status == Status::Paused && asked.as_deref() == Some(by) {
+                move_on(within, other, Event::Command(Command::Resume), by, None)?;
+            }
+            Ok(())
         })
     }
 

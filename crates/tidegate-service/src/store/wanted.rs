@@ -12,7 +12,7 @@ impl Store {
     pub fn want(&self, before: &Found, wanted: Option<&WantedObjects>, by: &str) -> Result<Found> {
         self.within(|within| {
             let found = find(within, &before.id)?;
-            if found.wanted != before.wanted {
+            if found.wanted != before.wanted || (wanted.is_some() && found.peer != before.peer) {
                 return Err(Error::new(Code::GenerationChanged, "it was changed at this moment"));
             }
             let text = wanted.map(to_json).transpose()?;

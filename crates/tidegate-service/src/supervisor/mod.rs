@@ -13,14 +13,14 @@ use crate::folder::Surroundings;
 use crate::lifecycle::{Decision, Event, Fact};
 use crate::secrets::Vault;
 use crate::store::{Found, Store};
-use crate::sync::{SyncPlan, SyncRequest};
+use crate::sync::{self, SyncPlan, SyncRequest};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate_api::{Objects, Problem, Status};
 use tidegate_engine::progress::Progress;
-use tidegate_model::{Code, Error, Gate, InstanceName, Result};
+use tidegate_model::{Code, Error, Gate, Result};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -253,15 +253,10 @@ impl Supervisor {
             retry_window: Some(HICCUP),
             until_caught_up: spec.full_only,
             server_id: spec.tuning.server_id,
-            peer: found.peer.as_deref().map(peer_name).transpose()?,
+            peers: sync::peers_of(&found.peers)?,
         }
         .resolve(&Surroundings::default())
     }
-}
-
-/// The link of another instance.
-fn peer_name(id: &str) -> Result<InstanceName> {
-    InstanceName::parse(id).map_err(|why| Error::new(Code::Internal, why))
 }
 
 /// What a sealed password belongs to.

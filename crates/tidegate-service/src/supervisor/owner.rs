@@ -152,7 +152,9 @@ impl Owner {
                 return self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ());
             }
         };
-        if let Err(error) = self.begin_reverse(found, &plan).await {
+        if duty == Duty::Collect
+            && let Err(error) = self.begin_reverse(found, &plan).await
+        {
             self.wait_to_collect(&error).await;
             return Ok(());
         }

@@ -55,12 +55,7 @@ impl Owner {
             Err(error) => {
                 let now = self.find().await?;
                 if !now.state.may_write {
-                    // Nothing happens if it was called off.
-                    self.supervisor.learn(&self.id, Fact::Declined, Some(&error)).await?;
-                    if found.state.start_after {
-                        self.let_other_go_on(&now).await?;
-                    }
-                    return Ok(());
+                    return self.decline(&now, &error).await;
                 }
                 // Past the point of no return it is tried until it is done.
                 tracing::info!(instance = self.id, %error, "it has not taken over yet");
@@ -89,8 +84,11 @@ impl Owner {
 
     async fn hand_over(&self, peer: &str, other_plan: &SyncPlan) -> Result<()> {
         let other = self.look_at(peer).await?;
-        if other.state.status == Status::Paused {
-            self.has_brought_everything(&other, other_plan).await?;
+        match other.state.status {
+            Status::Paused => self.has_brought_everything(&other, other_plan).await?,
+            Status::Completed => has_left_nothing(&other, other_plan).await?,
+            // Whoever runs again is met at the point of no return.
+            _ => {}
         }
         crash::point("drained");
         let id = self.id.clone();
@@ -100,25 +98,24 @@ impl Owner {
         Err(Error::new(Code::GenerationChanged, "the other direction runs again"))
     }
 
-    /// Takes back what a takeover that came to nothing has asked of the other direction.
-    async fn let_other_go_on(&self, found: &Found) -> Result<()> {
-        let Some(peer) = &found.peer else { return Ok(()) };
-        while self.look_at(peer).await?.state.status == Status::Pausing {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        let other = self.look_at(peer).await?;
-        let ours = self.supervisor.store.ask({
-            let id = other.id.clone();
-            move |store| store.transitions(&id)
-        });
-        // Whom a person has paused stays so.
-        let asked = ours.await?.into_iter().rev().find(|line| line.event == Command::Pause.name());
-        match (other.state.status, asked) {
-            (Status::Paused, Some(asked)) if asked.by == SERVICE => {
-                self.ask_other(peer, Command::Resume).await
+    /// Takes back, as one, that this takes over and that the other rests for it.
+    async fn decline(&self, found: &Found, error: &Error) -> Result<()> {
+        let Some(peer) = found.peer.clone() else {
+            return self.supervisor.learn(&self.id, Fact::Declined, Some(error)).await.map(|_| ());
+        };
+        // Who is on the way to its rest cannot turn back before it is there.
+        while self.look_at(&peer).await?.state.status == Status::Pausing {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = self.supervisor.stop.cancelled() => return Ok(()),
             }
-            _ => Ok(()),
         }
+        self.supervisor.count_fault(error);
+        let (id, why) = (self.id.clone(), problem(error));
+        self.supervisor.store.ask(move |store| store.decline(&id, why, SERVICE)).await?;
+        crash::point("learned");
+        self.supervisor.wake(&peer);
+        Ok(())
     }
 
     async fn ask_other(&self, peer: &str, command: Command) -> Result<()> {
@@ -210,4 +207,18 @@ impl Owner {
              start again; or let tidegate switchover or failback do all of that"
         )))
     }
+}
+
+/// Refuses if the other direction was terminated before it had brought everything: nobody brings it any more.
+async fn has_left_nothing(other: &Found, plan: &SyncPlan) -> Result<()> {
+    let left = plan.never_brought().await?;
+    if left == 0 {
+        return Ok(());
+    }
+    let name = &other.spec.name;
+    let what = format!("{name} was terminated before it had applied {left} transactions of its source");
+    Err(Error::new(Code::NotAllowed, what).with_remedy(
+        "these changes are on one side only: compare both with tidegate verify, and make a new instance in the direction \
+         in which they are to flow (tidegate instance duplicate)",
+    ))
 }

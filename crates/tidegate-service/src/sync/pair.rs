@@ -23,35 +23,41 @@ impl SyncPlan {
         Ok(position.as_str().to_owned())
     }
 
+    /// Makes the permit of a link that gets a reverse: from here on it stands in the target that it may write.
+    pub(crate) async fn become_one_of_a_pair(&self) -> Result<()> {
+        let (target, at_target) = (self.open_target(), |error: Error| error.context(Side::Target));
+        if target.permit().await.map_err(at_target)?.is_none() {
+            target.change_permit(None, true).await.map_err(at_target)?;
+        }
+        Ok(())
+    }
+
     /// What applications have written in the target since this link began, of what a reverse would bring back.
     pub(crate) async fn written_before(&self, reverse: &str, objects: &Objects) -> Result<Written> {
         let id = InstanceName::parse(reverse).map_err(|why| Error::new(Code::Internal, why))?;
         let selection = objects::read(objects)?;
-        let (server_id, link) = (super::default_server_id(&id), &self.options.instance);
-        self.target.written_by_others(server_id, &selection, link, None).await
+        let (server_id, links) = (super::default_server_id(&id), self.own_links()?);
+        self.target.written_by_others(server_id, &selection, &links, None).await
     }
 
-    /// What a reverse would write if it were started now.
-    pub(crate) async fn would_write(&self) -> Result<Written> {
+    /// What one of a pair would write if it went on now, or, if it has not begun, from `start` on.
+    pub(crate) async fn would_write(&self, start: Option<&str>) -> Result<Written> {
         let state = self.open_target().state().await.map_err(|e| e.context(Side::Target))?;
-        let not_yet = || Error::new(Code::NotAllowed, "it has not begun to collect");
-        let state = state.ok_or_else(not_yet)?;
-        let low = state.lanes.iter().map(|lane| &lane.low).max_by_key(|low| low.seq);
-        let peer =
-            self.peer.as_ref().ok_or_else(|| Error::new(Code::NotAllowed, "it is not one of a pair"))?;
+        let lanes = state.iter().flat_map(|state| &state.lanes);
+        let low = lanes.max_by_key(|lane| lane.low.seq).map(|lane| lane.low.position.clone());
+        let from = low.or_else(|| start.map(Position::new));
         // A reader of its own, beside the one that collects.
         let own = InstanceName::parse(&format!("{}-preview", self.options.instance))
             .map_err(|why| Error::new(Code::Internal, why))?;
         let (server_id, selection) = (super::default_server_id(&own), &self.options.selection);
-        self.source.written_by_others(server_id, selection, peer, low.map(|low| &low.position)).await
+        self.source.written_by_others(server_id, selection, &self.peers, from.as_ref()).await
     }
 
     /// A position that a person gives, if the target's log can be read from there.
     pub(crate) async fn check_reverse_start(&self, position: &str) -> Result<String> {
         let source = self.target_as_source("reverse")?;
-        let given = Position::new(position);
         let bad = |error: Error| Error::new(Code::BadRequest, format!("from: {}", error.message()));
-        source.cursor(&given).map_err(bad)?;
+        let given = source.plain(&Position::new(position)).map_err(bad)?;
         let now = source.position().await.map_err(|e| e.context(Side::Target))?;
         if !source.cursor(&now)?.covers(&given).map_err(bad)? {
             return Err(Error::new(
@@ -59,14 +65,19 @@ impl SyncPlan {
                 format!("from: the target's log ends at {now}, before that"),
             ));
         }
-        Ok(position.to_owned())
+        Ok(given.as_str().to_owned())
+    }
+
+    /// This link, and the one that adds objects to it.
+    fn own_links(&self) -> Result<Vec<InstanceName>> {
+        peers_of(&[self.options.instance.as_str().to_owned()])
     }
 
     /// The target as the source of a reverse, to which what this link writes is no news.
     fn target_as_source(&self, reverse: &str) -> Result<Arc<dyn Source>> {
         let id = InstanceName::parse(reverse).map_err(|why| Error::new(Code::Internal, why))?;
         let selection = Selection::default();
-        Ok(self.target.source(super::default_server_id(&id), &selection, Some(&self.options.instance)))
+        Ok(self.target.source(super::default_server_id(&id), &selection, &self.own_links()?))
     }
 
     /// What a way back needs beside what every link needs.
@@ -93,6 +104,20 @@ impl SyncPlan {
                 differences.await,
             ),
         ]
+    }
+
+    /// How many transactions of its source a link has not applied that does not read its log any more.
+    pub(crate) async fn never_brought(&self) -> Result<u64> {
+        let written = self.would_write(None).await?;
+        let state = self.open_target().state().await.map_err(|e| e.context(Side::Target))?;
+        let mut done = SeqSet::default();
+        let mut low = Seq(0);
+        for lane in state.iter().flat_map(|state| &state.lanes) {
+            done.union(&lane.done);
+            low = low.max(lane.low.seq);
+        }
+        done.prune(low);
+        Ok(written.transactions.saturating_sub(done.len()))
     }
 
     /// Begins a link that copies nothing, without the right to write. Safe to repeat.
@@ -123,4 +148,15 @@ impl SyncPlan {
 pub(crate) async fn move_permit(from: &SyncPlan, to: &SyncPlan) -> Result<()> {
     let (from, to) = (from.open_target(), to.open_target());
     pair::move_permit(from.as_ref(), to.as_ref(), || crate::crash::point("permit-taken")).await
+}
+
+/// The links of instances: each, and the one that adds objects to it.
+pub(crate) fn peers_of(ids: &[String]) -> Result<Vec<InstanceName>> {
+    let mut links = Vec::new();
+    for id in ids {
+        let own = InstanceName::parse(id).map_err(|why| Error::new(Code::Internal, why))?;
+        links.push(super::adding_name(&own)?);
+        links.push(own);
+    }
+    Ok(links)
 }

@@ -20,7 +20,7 @@ fn request(source: &str, target: &str) -> SyncRequest {
         retry_window: None,
         until_caught_up: false,
         server_id: None,
-        peer: None,
+        peers: Vec::new(),
     }
 }
 

@@ -27,7 +27,7 @@ fn there_and_back(flavour: Flavour) {
     for cycle in 1..=3 {
         a_cycle(&pair, &service, cycle);
     }
-    ends(&service);
+    ends(&pair, &service);
 }
 
 /// Rows, transactions and a schema change.
@@ -229,11 +229,22 @@ fn nothing_went_round(pair: &Pair, service: &Service, cycle: u32) {
     }
 }
 
-fn ends(service: &Service) {
+/// The way back is given up. What it has brought is no news to the instance, with it or without it.
+fn ends(pair: &Pair, service: &Service) {
     refused(service.ask(&["release", "home"]), "it has a reverse");
+    runs(service, &["failback", "home"]);
     service.does(&["terminate", "home-reverse"]);
     service.does(&["wait", "home-reverse", "--for", "Completed"]);
+    let captured = service.gets(&["show", "home"])["progress"]["seq_captured"].clone();
     service.does(&["release", "home-reverse"]);
+    service.does(&["pause", "home"]);
+    service.does(&["wait", "home", "--for", "Paused"]);
+    service.does(&["resume", "home"]);
+    writes(&pair.source(), 70);
+    are_level(pair, &pair.source());
+    let after = service.gets(&["show", "home"])["progress"]["seq_captured"].clone();
+    assert_eq!(after.as_u64(), captured.as_u64().map(|captured| captured + 5));
+    refused(service.runs(&["reverse", "create", "home"]), "had a reverse before");
     service.does(&["terminate", "home"]);
     service.does(&["wait", "home", "--for", "Completed"]);
     service.does(&["release", "home"]);

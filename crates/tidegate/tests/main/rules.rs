@@ -18,6 +18,7 @@ fn hold(flavour: Flavour) {
     let pair = Pair::start(flavour);
     rows_and_columns(&pair);
     kinds_of_changes(&pair);
+    a_rename_does_not_pass_a_filter(&pair);
     rows_that_were_there_stay(&pair);
     what_cannot_be_is_refused(&pair);
 }
@@ -94,6 +95,22 @@ fn kinds_of_changes(pair: &Pair) {
     let kept =
         sql(&pair.target(), "SELECT * FROM archive.t ORDER BY id; SHOW TABLES FROM archive LIKE 'gone'");
     assert_eq!(kept, "1\t100\t1\n2\t2\t7\n3\t3\t7\n4\t40\t7\n5\t5\t5\ngone");
+}
+
+/// As tools for schema changes do it: the table under the rule is another one afterwards.
+fn a_rename_does_not_pass_a_filter(pair: &Pair) {
+    sql(
+        &pair.source(),
+        "CREATE DATABASE swap; USE swap; CREATE TABLE t (id INT PRIMARY KEY, tenant INT); INSERT INTO t VALUES (1, 1), (2, 2)",
+    );
+    let link = Link::new(pair, "swap").of(&["--include", "swap.*", "--where", "swap.t: tenant = 1"]);
+    link.goes_on();
+    sql(
+        &pair.source(),
+        "USE swap; CREATE TABLE _t LIKE t; INSERT INTO _t SELECT * FROM t; RENAME TABLE t TO _old, _t TO t",
+    );
+    link.run().fault("TG-4008").says("under another rule");
+    assert_eq!(sql(&pair.target(), "SELECT id FROM swap.t"), "1");
 }
 
 fn rows_that_were_there_stay(pair: &Pair) {
