@@ -15,8 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tidegate_model::{
-    Code, Error, InstanceName, LinkState, Phase, Position, Result, Selection, Seq, SeqSet, Source, Stage,
-    Target,
+    Code, Error, InstanceName, LinkState, Phase, Position, Result, Selection, Seq, Source, Stage, Target,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -143,7 +142,7 @@ impl Link {
             if self.options.task != Task::Collect {
                 return self.work(state, log).await;
             }
-            self.progress.begun(low_of(&state));
+            self.progress.begun(state.low());
             self.progress.enter(Step::Collecting);
             self.stop.cancelled().await;
             Ok(Outcome::Stopped)
@@ -254,7 +253,7 @@ impl Link {
         let folder = self.options.folder.join("log");
         let limits = Limits::within(self.options.log_bytes_max);
         let make_cursor = |position: &Position| self.source.cursor(position);
-        let low = low_of(state);
+        let low = state.low();
         if let Some((log, writer)) = ChangeLog::open(&folder, limits, &make_cursor)?
             && writer.end().seq >= low.seq
             && log.first_seq() <= low.seq.next()
@@ -288,7 +287,7 @@ impl Link {
                 None => return Ok(Outcome::Stopped),
             },
         };
-        let low = low_of(&state);
+        let low = state.low();
         self.progress.enter(if low.seq >= until { Step::Streaming } else { Step::CatchingUp });
         let applying = self.apply(&state, &log, until);
         tokio::pin!(applying);
@@ -306,7 +305,7 @@ impl Link {
     /// Applies the log until this run is stopped.
     async fn apply(&self, state: &LinkState, log: &ChangeLog, overlap_until: Seq) -> Result<()> {
         self.again(|| self.target.learn(&self.selection)).await.map_err(at_target)?;
-        self.progress.begun(low_of(state));
+        self.progress.begun(state.low());
         let context = apply::Context {
             target: self.target.clone(),
             progress: self.progress.clone(),
@@ -319,12 +318,8 @@ impl Link {
     }
 
     fn apply_start(&self, state: &LinkState, log: &ChangeLog) -> Result<apply::Start> {
-        let low = low_of(state);
-        let mut applied = SeqSet::default();
-        for lane in &state.lanes {
-            applied.union(&lane.done);
-        }
-        applied.prune(low.seq);
+        let low = state.low();
+        let applied = state.done_after(low.seq);
         let lanes = state.lanes.iter().take(usize::from(self.options.lanes));
         // The cursor is the log's: idle marks after the low watermark are in it too.
         let (reader, cursor) = log.reader(low.seq.next(), &|position| self.source.cursor(position))?;
@@ -454,12 +449,6 @@ fn at_source(error: Error) -> Error {
 fn at_target(error: Error) -> Error {
     let of_server = matches!(error.code().as_str().as_bytes()[3], b'2' | b'4');
     if of_server { error.context("target") } else { error }
-}
-
-/// The highest low watermark that any lane stored: each was true when it was written.
-fn low_of(state: &LinkState) -> tidegate_model::Checkpoint {
-    let highest = state.lanes.iter().map(|lane| &lane.low).max_by_key(|low| low.seq);
-    highest.cloned().unwrap_or(tidegate_model::Checkpoint { seq: Seq(0), position: state.start.clone() })
 }
 
 /// One process a link: held while the file is open.

@@ -1,6 +1,6 @@
 use crate::{
     Checkpoint, Chunk, Definition, Fut, InstanceName, LaneCheckpoint, Position, Result, Selection, Seq,
-    Table, TableName,
+    SeqSet, Table, TableName,
 };
 
 /// Another selection for a link.
@@ -95,6 +95,22 @@ pub struct LinkState {
     pub selection: String,
     pub lanes: Vec<LaneCheckpoint>,
     pub copied: Vec<CopyProgress>,
+}
+
+impl LinkState {
+    /// The highest low watermark that any lane stored: each was true when it was written.
+    pub fn low(&self) -> Checkpoint {
+        let highest = self.lanes.iter().map(|lane| &lane.low).max_by_key(|low| low.seq);
+        highest.cloned().unwrap_or(Checkpoint { seq: Seq(0), position: self.start.clone() })
+    }
+
+    /// What is in the target of all that comes after `seq`, whichever lane wrote it.
+    pub fn done_after(&self, seq: Seq) -> SeqSet {
+        let mut done = SeqSet::default();
+        self.lanes.iter().for_each(|lane| done.union(&lane.done));
+        done.prune(seq);
+        done
+    }
 }
 
 /// The steps of a link's life, in order.

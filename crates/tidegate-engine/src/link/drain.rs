@@ -3,7 +3,7 @@
 use super::{Link, Outcome, at_source};
 use crate::capture;
 use crate::changelog::{ChangeLog, Writer};
-use tidegate_model::{Code, Error, LinkState, Phase, Position, Result, SeqSet};
+use tidegate_model::{Code, Error, LinkState, Phase, Position, Result};
 
 impl Link {
     /// Reads up to `upto`, if it is given, and applies what the log holds. Ends when all of it is in the target.
@@ -26,10 +26,7 @@ impl Link {
             None => writer,
         };
         let end = writer.end();
-        let mut applied = SeqSet::default();
-        state.lanes.iter().for_each(|lane| applied.union(&lane.done));
-        applied.prune(end.seq);
-        if !applied.is_empty() {
+        if !state.done_after(end.seq).is_empty() {
             let what = "the change log ends before what is in the target already: it was lost, and is being read again";
             return Err(Error::new(Code::TargetBusy, what));
         }

@@ -90,17 +90,8 @@ pub(super) async fn duplicate(
 ) -> Result<(StatusCode, Json<Instance>), Failure> {
     let by = caller.need(Role::Operator)?.to_owned();
     let found = service.store.ask(move |store| store.find(&id)).await?;
-    let with_password = |side: &str, end: &EndpointSpec, sealed: &Option<Vec<u8>>| -> Result<EndpointSpec> {
-        let place = password_place(&found.id, side);
-        let password = sealed.as_ref().map(|sealed| service.vault.unseal(&place, sealed)).transpose()?;
-        Ok(EndpointSpec { password, ..end.clone() })
-    };
-    let spec = CreateInstance {
-        name,
-        source: with_password("source", &found.spec.source, &found.source_password)?,
-        target: with_password("target", &found.spec.target, &found.target_password)?,
-        ..found.spec.clone()
-    };
+    let [source, target] = with_passwords(&service, &found)?;
+    let spec = CreateInstance { name, source, target, ..found.spec.clone() };
     let new = sealed(&service, new_id()?, spec)?;
     let made = audited(&service, by, "duplicate", found.id, move |store, by| store.create(&new, by));
     Ok((StatusCode::CREATED, Json(shown(&service, made.await?))))
@@ -307,6 +298,19 @@ pub(super) async fn audited<T: Send + 'static>(
             done
         })
         .await
+}
+
+/// An instance's source and target with their passwords, for another instance.
+pub(super) fn with_passwords(service: &Service, found: &Found) -> Result<[EndpointSpec; 2]> {
+    let end = |side: &str, end: &EndpointSpec, sealed: &Option<Vec<u8>>| -> Result<EndpointSpec> {
+        let place = password_place(&found.id, side);
+        let password = sealed.as_ref().map(|sealed| service.vault.unseal(&place, sealed)).transpose()?;
+        Ok(EndpointSpec { password, ..end.clone() })
+    };
+    Ok([
+        end("source", &found.spec.source, &found.source_password)?,
+        end("target", &found.spec.target, &found.target_password)?,
+    ])
 }
 
 /// A configuration as it is stored, if it can be used at all.

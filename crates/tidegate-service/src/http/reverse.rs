@@ -1,14 +1,13 @@
 //! The way back of an instance.
 
 use super::auth::Caller;
-use super::configure::{audited, new_id, sealed_any};
+use super::configure::{audited, new_id, sealed_any, with_passwords};
 use super::extract::{Body, OfInstance, Place};
 use super::instances::shown;
 use super::{Failure, Service};
 use crate::endpoint::Written;
 use crate::objects;
 use crate::store::{Found, Role};
-use crate::supervisor::password_place;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -37,14 +36,8 @@ pub(super) async fn create(
     let by = caller.need(Role::Operator)?.to_owned();
     let found = service.store.ask(move |store| store.find(&id)).await?;
     may_have_reverse(&service, &found)?;
-    let unsealed = |side: &str, sealed: &Option<Vec<u8>>| {
-        let place = password_place(&found.id, side);
-        sealed.as_ref().map(|sealed| service.vault.unseal(&place, sealed)).transpose()
-    };
-    let source =
-        EndpointSpec { password: unsealed("target", &found.target_password)?, ..found.spec.target.clone() };
-    let target =
-        EndpointSpec { password: unsealed("source", &found.source_password)?, ..found.spec.source.clone() };
+    // Where the one writes, the other reads.
+    let [target, source] = with_passwords(&service, &found)?;
     let spec = CreateInstance {
         name: name.unwrap_or_else(|| format!("{}-reverse", found.spec.name)),
         kind: Kind::Reverse,

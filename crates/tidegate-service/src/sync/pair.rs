@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tidegate_api::Objects;
 use tidegate_engine::{link, pair};
 use tidegate_model::{
-    Code, Error, Finding, FindingSide, InstanceName, Position, Result, Selection, Seq, SeqSet, Source,
+    Code, Error, Finding, FindingSide, InstanceName, Position, Result, Selection, Seq, Source,
 };
 
 impl SyncPlan {
@@ -43,9 +43,7 @@ impl SyncPlan {
     /// What one of a pair would write if it went on now, or, if it has not begun, from `start` on.
     pub(crate) async fn would_write(&self, start: Option<&str>) -> Result<Written> {
         let state = self.open_target().state().await.map_err(|e| e.context(Side::Target))?;
-        let lanes = state.iter().flat_map(|state| &state.lanes);
-        let low = lanes.max_by_key(|lane| lane.low.seq).map(|lane| lane.low.position.clone());
-        let from = low.or_else(|| start.map(Position::new));
+        let from = state.map(|state| state.low().position).or_else(|| start.map(Position::new));
         // A reader of its own, beside the one that collects.
         let own = InstanceName::parse(&format!("{}-preview", self.options.instance))
             .map_err(|why| Error::new(Code::Internal, why))?;
@@ -110,14 +108,8 @@ impl SyncPlan {
     pub(crate) async fn never_brought(&self) -> Result<u64> {
         let written = self.would_write(None).await?;
         let state = self.open_target().state().await.map_err(|e| e.context(Side::Target))?;
-        let mut done = SeqSet::default();
-        let mut low = Seq(0);
-        for lane in state.iter().flat_map(|state| &state.lanes) {
-            done.union(&lane.done);
-            low = low.max(lane.low.seq);
-        }
-        done.prune(low);
-        Ok(written.transactions.saturating_sub(done.len()))
+        let done = state.map_or(0, |state| state.done_after(state.low().seq).len());
+        Ok(written.transactions.saturating_sub(done))
     }
 
     /// Begins a link that copies nothing, without the right to write. Safe to repeat.
@@ -136,11 +128,8 @@ impl SyncPlan {
     pub(crate) async fn left_of(&self, captured: Seq) -> Result<u64> {
         let state = self.open_target().state().await.map_err(|e| e.context(Side::Target))?;
         let Some(state) = state else { return Ok(0) };
-        let low = state.lanes.iter().map(|lane| lane.low.seq).max().unwrap_or(Seq(0));
-        let mut done = SeqSet::default();
-        state.lanes.iter().for_each(|lane| done.union(&lane.done));
-        done.prune(low);
-        Ok(captured.0.saturating_sub(low.0).saturating_sub(done.len()))
+        let low = state.low().seq;
+        Ok(captured.0.saturating_sub(low.0).saturating_sub(state.done_after(low).len()))
     }
 }
 
