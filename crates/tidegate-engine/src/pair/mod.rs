@@ -1,25 +1,35 @@
-//! The right to write, of two links that are each other's way back.
+//! Two links that are each other's way back: who of them may write, and how that changes.
+//!
+//! What decides is pure: [`takeover::next`] and [`mover::Mover`] are what the service runs, and what the model of a pair in
+//! this crate's tests goes through every state of.
 
+pub mod mover;
+pub mod takeover;
+
+use mover::{Call, Mover};
 use tidegate_model::{Error, Permit, Permits, Result};
 
-/// Takes the right to write away from one link of a pair, then gives it to the other; each is named by its target.
-///
-/// Both permits are read before either is changed, and each changes only if it is as it was read. So of all who do this
-/// at the same time, for either direction and from whatever process, at no time have both links the right: whoever gave
-/// it last had read both permits after the other was taken, or its change is refused. Safe to repeat after a crash at any
-/// point; a permit that is taken already is taken once more, because its epoch must move. `taken` is called between the
-/// two, when neither has the right.
+/// Takes the right to write away from one link of a pair, then gives it to the other; each is named by its target. `taken`
+/// is called between the two, when neither has the right. Safe to repeat after a crash at any point.
 pub async fn move_permit(from: &dyn Permits, to: &dyn Permits, taken: fn()) -> Result<()> {
-    let at_target = |error: Error| error.context("target");
-    let gains = to.permit().await.map_err(at_target)?;
-    let loses = from.permit().await.map_err(at_target)?;
-    let is = |permit: Option<Permit>, held: bool| permit.is_some_and(|permit| permit.held == held);
-    if is(gains, true) && is(loses, false) {
-        return Ok(());
+    let mut mover = Mover::default();
+    while let Some(call) = mover.next() {
+        let answer = match call {
+            Call::ReadGains => to.permit().await,
+            Call::ReadLoses => from.permit().await,
+            Call::Take(before) => change(from, before, false).await,
+            Call::Give(before) => {
+                taken();
+                change(to, before, true).await
+            }
+        };
+        mover.learn(answer.map_err(|error: Error| error.context("target"))?);
     }
-    from.change_permit(loses, false).await.map_err(at_target)?;
-    taken();
-    to.change_permit(gains, true).await.map_err(at_target).map(|_| ())
+    Ok(())
+}
+
+async fn change(of: &dyn Permits, before: Option<Permit>, held: bool) -> Result<Option<Permit>> {
+    of.change_permit(before, held).await.map(Some)
 }
 
 #[cfg(test)]
