@@ -7,6 +7,7 @@
 mod checkpoint;
 mod compare;
 mod error;
+mod fence;
 mod finding;
 mod name;
 mod position;
@@ -21,6 +22,7 @@ pub use compare::{
     RowReader, RowSink, Rows, Wanted,
 };
 pub use error::{Code, Error, Result, Retry};
+pub use fence::{Fence, FenceOffer, FenceWay};
 pub use finding::{Finding, FindingSide};
 pub use name::{InstanceName, TableName};
 pub use position::{Position, Seq};

@@ -53,7 +53,7 @@ pub trait Target: Permits {
 
     /// For a link that has ended: ends what an earlier run may still have under way. Nothing of it is committed once this
     /// has succeeded. Without anything of the link's in the target there is nothing to do.
-    fn fence(&self) -> Fut<'_, ()>;
+    fn end_earlier_run(&self) -> Fut<'_, ()>;
 
     /// Records the link's beginning: its lanes at version 0 with `state.start`. Refuses if it is there already.
     fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()>;

@@ -15,6 +15,7 @@ mod connect;
 mod ddl;
 mod decode;
 mod definitions;
+mod fence;
 mod filter;
 mod footprint;
 #[allow(dead_code, reason = "a set has its whole algebra, tested against a model")]
@@ -39,6 +40,7 @@ pub use before::{Written, written_by_others};
 pub use check::{check_marks, check_rules, look, read_rules};
 pub use compare::MysqlComparable;
 pub use connect::{Endpoint, Tls};
+pub use fence::MysqlFence;
 pub use remains::Remain;
 pub use source::MysqlSource;
 pub use target::MysqlTarget;

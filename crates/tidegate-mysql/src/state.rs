@@ -53,6 +53,10 @@ pub(crate) async fn prepare(conn: &mut Conn) -> Result<()> {
             "CREATE TABLE IF NOT EXISTS tidegate.permit (instance {NAME}, held TINYINT NOT NULL, \
              epoch BIGINT UNSIGNED NOT NULL, PRIMARY KEY (instance)) ENGINE=InnoDB"
         ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS tidegate.fence (instance {NAME}, way VARCHAR(16) NOT NULL, \
+             was_read_only TINYINT NOT NULL, admitted TINYINT NOT NULL, PRIMARY KEY (instance)) ENGINE=InnoDB"
+        ),
     ];
     for statement in &tables {
         run(conn, statement).await.map_err(|e| e.context("make the schema tidegate"))?;
@@ -314,7 +318,7 @@ pub(crate) async fn reselect(
 pub(crate) async fn forget(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
     Token::new(instance).drop(conn).await?;
     run(conn, "BEGIN").await?;
-    for table in ["xa", "ddl", "kept", "copy", "checkpoint", "permit", "link"] {
+    for table in ["xa", "ddl", "kept", "copy", "checkpoint", "permit", "fence", "link"] {
         run(conn, &format!("DELETE FROM tidegate.{table} WHERE instance = '{instance}'")).await?;
     }
     run(conn, "COMMIT").await.map(|_| ())

@@ -137,7 +137,7 @@ impl MysqlTarget {
         TableLoader::open(&self.endpoint, self.instance.clone(), table.name.clone(), info, rows_before).await
     }
 
-    async fn end_earlier_run(&self) -> Result<()> {
+    async fn end_earlier(&self) -> Result<()> {
         let (mut conn, _) = self.administer().await?;
         session::end_definitions(&mut conn, &self.instance).await?;
         session::run(&mut conn, "SET SESSION innodb_lock_wait_timeout = 1, SESSION lock_wait_timeout = 1")
@@ -271,8 +271,8 @@ impl Target for MysqlTarget {
         })
     }
 
-    fn fence(&self) -> Fut<'_, ()> {
-        Box::pin(self.end_earlier_run())
+    fn end_earlier_run(&self) -> Fut<'_, ()> {
+        Box::pin(self.end_earlier())
     }
 
     fn reselect<'a>(&'a self, change: Reselection<'a>) -> Fut<'a, ()> {

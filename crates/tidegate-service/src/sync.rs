@@ -348,10 +348,10 @@ impl SyncPlan {
     }
 
     /// Keeps what an earlier run may have under way in the target from going through.
-    pub(crate) async fn fence(&self) -> Result<()> {
+    pub(crate) async fn end_earlier_runs(&self) -> Result<()> {
         for link in self.links() {
             let target = self.target.target(&link, &self.options.selection);
-            target.fence().await.map_err(|e| e.context(Side::Target))?;
+            target.end_earlier_run().await.map_err(|e| e.context(Side::Target))?;
         }
         Ok(())
     }

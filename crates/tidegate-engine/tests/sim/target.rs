@@ -182,7 +182,7 @@ impl Target for SimTarget {
         Box::pin(self.ask(|db| Ok(db.link.clone())))
     }
 
-    fn fence(&self) -> Fut<'_, ()> {
+    fn end_earlier_run(&self) -> Fut<'_, ()> {
         Box::pin(async { self.take_over().await.map(|_| ()) })
     }
 

@@ -10,7 +10,7 @@ use tidegate_model::{Code, Error, Result, TableName};
 
 /// Where a right is needed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Scope {
+pub(crate) enum Scope {
     Server,
     Database(String),
     Table(TableName),
@@ -43,13 +43,13 @@ struct Line {
     rights: BTreeSet<String>,
 }
 
-pub(super) struct Grants {
+pub(crate) struct Grants {
     account: String,
     lines: Vec<Line>,
 }
 
 impl Grants {
-    pub(super) async fn read(conn: &mut Conn, server: Server) -> Result<Self> {
+    pub(crate) async fn read(conn: &mut Conn, server: Server) -> Result<Self> {
         let account = current_account(conn).await?;
         let mut texts: Vec<String> = Vec::new();
         if server.is_mysql_from((8, 0, 0)) {
@@ -75,7 +75,7 @@ impl Grants {
         Ok(Self { account, lines: texts.iter().filter_map(|text| parse(text)).collect() })
     }
 
-    pub(super) fn has(&self, right: &str, scope: &Scope) -> bool {
+    pub(crate) fn has(&self, right: &str, scope: &Scope) -> bool {
         let holds = |line: &&Line| {
             let all = line.rights.contains("ALL PRIVILEGES") || line.rights.contains("ALL");
             line.rights.contains(right) || all
@@ -97,31 +97,31 @@ impl Grants {
 }
 
 /// The rights that are missing, each once where it is missing.
-pub(super) struct Missing<'a> {
+pub(crate) struct Missing<'a> {
     grants: &'a Grants,
     list: BTreeMap<Scope, Vec<&'static str>>,
 }
 
 impl<'a> Missing<'a> {
-    pub(super) fn of(grants: &'a Grants) -> Self {
+    pub(crate) fn of(grants: &'a Grants) -> Self {
         Self { grants, list: BTreeMap::new() }
     }
 
-    pub(super) fn need(&mut self, right: &'static str, scope: &Scope) {
+    pub(crate) fn need(&mut self, right: &'static str, scope: &Scope) {
         if !self.grants.has(right, scope) {
             self.lack(right, scope);
         }
     }
 
     /// Any of the rights will do; `smallest` is the one to ask for.
-    pub(super) fn need_one(&mut self, others: &[(&'static str, Scope)], smallest: (&'static str, Scope)) {
+    pub(crate) fn need_one(&mut self, others: &[(&'static str, Scope)], smallest: (&'static str, Scope)) {
         if !others.iter().any(|(right, scope)| self.grants.has(right, scope)) {
             self.need(smallest.0, &smallest.1);
         }
     }
 
     /// What was found to be missing by trying.
-    pub(super) fn lack(&mut self, right: &'static str, scope: &Scope) {
+    pub(crate) fn lack(&mut self, right: &'static str, scope: &Scope) {
         let rights = self.list.entry(scope.clone()).or_default();
         if !rights.contains(&right) {
             rights.push(right);
@@ -129,7 +129,7 @@ impl<'a> Missing<'a> {
     }
 
     /// One error with everything that is missing and the statements that give it.
-    pub(super) fn into_result(self) -> Result<()> {
+    pub(crate) fn into_result(self) -> Result<()> {
         if self.list.is_empty() {
             return Ok(());
         }

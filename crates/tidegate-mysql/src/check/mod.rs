@@ -13,6 +13,7 @@ mod tests;
 
 pub(crate) use findings::log_kept_for;
 pub use findings::look;
+pub(crate) use grants::{Grants, Missing, Scope};
 pub use marks::check_marks;
 pub use rules::{check_rules, read_rules};
 pub(crate) use source::check_source;

@@ -3,6 +3,7 @@
 use super::findings::{NAMES_MAX, some};
 use crate::connect::{quote, understand};
 use crate::definitions::is_guarded;
+use crate::fence::NOT_OURS;
 use crate::source::selected_tables;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -53,8 +54,10 @@ async fn written_tables(source: &mut Conn, selection: &Selection) -> Result<impl
 
 /// Name, table and body of every trigger.
 async fn list_triggers(conn: &mut Conn) -> Result<Vec<(TableName, TableName, String)>> {
-    let question = "SELECT TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, ACTION_STATEMENT \
-                    FROM information_schema.TRIGGERS";
+    let question = format!(
+        "SELECT TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, ACTION_STATEMENT \
+         FROM information_schema.TRIGGERS WHERE {NOT_OURS}"
+    );
     let rows: Vec<(String, String, String, String, String)> =
         conn.query(question).await.map_err(understand)?;
     let triggers = rows.into_iter().map(|(schema, name, database, table, body)| {

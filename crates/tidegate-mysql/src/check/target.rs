@@ -5,6 +5,7 @@ use super::grants::{Grants, Missing, Scope};
 use super::source::need_routines;
 use super::{check_version, is_on, variable};
 use crate::connect::{Endpoint, Server, quote_text, understand, writable_again};
+use crate::fence::is_read_only_for_a_link;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::collections::BTreeSet;
@@ -51,6 +52,9 @@ async fn check_writable(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
     for name in ["super_read_only", "read_only", "innodb_read_only", "tx_read_only", "transaction_read_only"]
     {
         if variable(conn, name).await?.is_some_and(|value| is_on(&value)) {
+            if name == "read_only" && is_read_only_for_a_link(conn).await {
+                continue;
+            }
             let remedy = match name {
                 "innodb_read_only" => {
                     "restart the target without innodb_read_only, or name the primary".to_owned()

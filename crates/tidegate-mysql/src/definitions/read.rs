@@ -9,6 +9,7 @@ use super::text::printed;
 use super::{foreign, guard, normal, session};
 use crate::catalog;
 use crate::connect::{Server, quote, quote_text, understand};
+use crate::fence::NOT_OURS;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 use std::collections::{BTreeMap, HashMap};
@@ -228,7 +229,7 @@ impl Reader<'_> {
         let question = format!(
             "SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, LOWER(CONCAT(ACTION_TIMING, ' ', EVENT_MANIPULATION)), \
              ACTION_STATEMENT, DEFINER, SQL_MODE, COLLATION_CONNECTION, DATABASE_COLLATION \
-             FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {} \
+             FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {} AND {NOT_OURS} \
              ORDER BY EVENT_OBJECT_TABLE, EVENT_MANIPULATION, ACTION_TIMING, ACTION_ORDER",
             quote_text(database)
         );

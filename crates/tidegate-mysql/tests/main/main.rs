@@ -3,6 +3,7 @@
 mod cases;
 mod charsets;
 mod compare;
+mod fence;
 mod keys;
 mod link;
 mod matrix;

@@ -10,21 +10,21 @@ use tidegate_api::Status;
 use tidegate_model::{Code, Error, Result};
 
 /// So long is tried to keep an earlier run of a terminated link from writing.
-const FENCE_WITHIN: Duration = Duration::from_secs(3);
+const END_WITHIN: Duration = Duration::from_secs(3);
 
 impl Owner {
     /// Nothing of this process runs for the instance here; what an earlier one may have left is kept from writing.
     pub(super) async fn end(&self, found: &Found) -> Result<()> {
         let terminating = found.state.status == Status::Terminating;
-        let unfenced = if terminating { self.fence(found).await.err() } else { None };
-        crash::point("fenced");
+        let not_ended = if terminating { self.end_earlier_runs(found).await.err() } else { None };
+        crash::point("earlier-ended");
         if found.state.status == Status::Releasing
             && let Err(error) = self.drop_folders(found)
         {
             tracing::warn!(%error, "the folder stays");
         }
         crash::point("ended");
-        self.supervisor.learn(&self.id, Fact::Stopped, unfenced.as_ref()).await.map(|_| ())
+        self.supervisor.learn(&self.id, Fact::Stopped, not_ended.as_ref()).await.map(|_| ())
     }
 
     /// The change logs of the instance and of the link that adds to it, and whose folders they are.
@@ -80,12 +80,12 @@ impl Owner {
     }
 
     /// Whoever is terminated stays so, also where the target cannot be asked: that is said then.
-    async fn fence(&self, found: &Found) -> Result<()> {
-        let fencing = async { self.supervisor.plan(found)?.fence().await };
+    async fn end_earlier_runs(&self, found: &Found) -> Result<()> {
+        let ending = async { self.supervisor.plan(found)?.end_earlier_runs().await };
         let silent = || Error::new(Code::Silent, "the target does not answer");
-        let fenced = tokio::time::timeout(FENCE_WITHIN, fencing).await;
-        fenced.unwrap_or_else(|_| Err(silent())).map_err(|error| {
-            tracing::info!(instance = self.id, %error, "not fenced; nothing of ours runs any more");
+        let ended = tokio::time::timeout(END_WITHIN, ending).await;
+        ended.unwrap_or_else(|_| Err(silent())).map_err(|error| {
+            tracing::info!(instance = self.id, %error, "not asked to end; nothing of ours runs any more");
             error.context("nothing of ours runs any more, but the target could not be asked to end what it may have under way")
                 .with_remedy("see that no statement of the account is under way on the target (SHOW PROCESSLIST) before others write there")
         })

@@ -265,7 +265,7 @@ fn a_crash_at_every_point_leads_to_the_right_end() {
     for (command, points) in [
         ("start", &["decided", "prechecked", "learned", "link-begins"][..]),
         ("pause", &["decided", "stop-asked", "link-ended", "ended", "learned"]),
-        ("terminate", &["decided", "stop-asked", "link-ended", "fenced", "ended", "learned"]),
+        ("terminate", &["decided", "stop-asked", "link-ended", "earlier-ended", "ended", "learned"]),
         ("release", &["decided", "ended", "learned"]),
     ] {
         for point in points {

@@ -1,0 +1,175 @@
+//! Keeping applications from writing while a link writes.
+//!
+//! What each way stops was measured: `read_only` refuses the COMMIT of a transaction that was open before, but lets
+//! through whoever has a right to pass it, events with such a definer, and an XA COMMIT of what was prepared before.
+//! Triggers stop all of these, but neither TRUNCATE nor ALTER.
+
+mod read_only;
+mod triggers;
+
+use crate::connect::{Endpoint, Server, question_setup, understand};
+use crate::session::{self, Marker, run};
+use crate::state;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use tidegate_model::{Code, Error, Fence, FenceOffer, FenceWay, Fut, InstanceName, Result, Selection};
+
+/// What information_schema.TRIGGERS has beside our own.
+pub(crate) const NOT_OURS: &str = "TRIGGER_NAME NOT LIKE 'tidegate\\_fence\\_%'";
+/// So long it is waited for statements and transactions that hold what is to be closed.
+const WAIT_SECONDS: u32 = 10;
+
+/// A server that one link writes and applications do not.
+pub struct MysqlFence {
+    endpoint: Endpoint,
+    instance: InstanceName,
+    selection: Selection,
+}
+
+/// Our row about it.
+struct Standing {
+    way: FenceWay,
+    was_read_only: bool,
+    admitted: bool,
+}
+
+impl MysqlFence {
+    /// `instance` is the link that writes here; `selection` says by the names on this server what applications may not
+    /// write.
+    pub fn new(endpoint: Endpoint, instance: InstanceName, selection: Selection) -> Self {
+        Self { endpoint, instance, selection }
+    }
+
+    /// Its writes are no news to the link of the other direction.
+    async fn administer(&self) -> Result<(Conn, Server)> {
+        let (mut conn, server) = session::open(&self.endpoint, &Marker::new(self.instance.clone())).await?;
+        run(&mut conn, &question_setup()[0]).await?;
+        run(&mut conn, &format!("SET SESSION lock_wait_timeout = {WAIT_SECONDS}")).await?;
+        Ok((conn, server))
+    }
+
+    async fn standing(&self, conn: &mut Conn) -> Result<Option<Standing>> {
+        let question = format!(
+            "SELECT way, was_read_only, admitted FROM tidegate.fence WHERE instance = '{}'",
+            self.instance
+        );
+        let found: Result<Option<(String, bool, bool)>> =
+            conn.query_first(question).await.map_err(understand);
+        let found = match found {
+            Err(error) if error.code() == Code::MissingTable => None,
+            found => found?,
+        };
+        let Some((way, was_read_only, admitted)) = found else { return Ok(None) };
+        let way = FenceWay::ALL.into_iter().find(|known| known.name() == way).ok_or_else(|| {
+            Error::new(
+                Code::CheckpointChanged,
+                format!("tidegate.fence has a way that is not known: '{way}'"),
+            )
+        })?;
+        Ok(Some(Standing { way, was_read_only, admitted }))
+    }
+
+    async fn close_it(&self, way: FenceWay) -> Result<()> {
+        let (mut conn, server) = self.administer().await?;
+        let standing = self.standing(&mut conn).await?;
+        if standing.as_ref().is_some_and(|standing| standing.way != way) {
+            self.open_it().await?;
+            return Box::pin(self.close_it(way)).await;
+        }
+        if standing.is_none() {
+            state::prepare(&mut conn).await?;
+            let was = u8::from(read_only::is_on(&mut conn).await?);
+            let statement = format!(
+                "INSERT INTO tidegate.fence VALUES ('{}', '{}', {was}, 0)",
+                self.instance,
+                way.name()
+            );
+            run(&mut conn, &statement).await?;
+        }
+        match way {
+            FenceWay::ReadOnly => {
+                let admitted = standing.is_some_and(|standing| standing.admitted);
+                read_only::close(&mut conn, server, admitted).await
+            }
+            FenceWay::Triggers => triggers::close(&mut conn, &self.instance, &self.selection).await,
+        }
+    }
+
+    async fn admit_it(&self) -> Result<()> {
+        let (mut conn, server) = self.administer().await?;
+        let Some(standing) = self.standing(&mut conn).await? else { return Ok(()) };
+        if standing.way == FenceWay::ReadOnly {
+            read_only::admit(&mut conn, server).await?;
+        }
+        // Shows as well that we are let through.
+        let statement =
+            format!("UPDATE tidegate.fence SET admitted = 1 WHERE instance = '{}'", self.instance);
+        run(&mut conn, &statement).await.map(|_| ())
+    }
+
+    async fn open_it(&self) -> Result<()> {
+        let (mut conn, server) = self.administer().await?;
+        let Some(standing) = self.standing(&mut conn).await? else { return Ok(()) };
+        let permit = state::permit::read(&mut conn, &self.instance, "").await?;
+        if permit.is_some_and(|permit| permit.held) {
+            let what = format!("{} has the right to write here: applications stay out", self.instance);
+            return Err(Error::new(Code::NotAllowed, what));
+        }
+        match standing.way {
+            FenceWay::ReadOnly => read_only::open(&mut conn, server, standing.was_read_only).await?,
+            FenceWay::Triggers => triggers::open(&mut conn, &self.instance).await?,
+        }
+        let statement = format!("DELETE FROM tidegate.fence WHERE instance = '{}'", self.instance);
+        run(&mut conn, &statement).await.map(|_| ())
+    }
+}
+
+impl Fence for MysqlFence {
+    fn offers(&self) -> Fut<'_, Vec<FenceOffer>> {
+        Box::pin(async {
+            let mut conn = self.endpoint.connect(&question_setup()).await?;
+            let server = Server::of(&mut conn).await?;
+            let (possible, warnings) = read_only::offer(&mut conn, server, &self.selection).await?;
+            let read_only = FenceOffer { way: FenceWay::ReadOnly, possible, warnings };
+            let possible = triggers::offer(&mut conn, server, &self.selection).await?;
+            let triggers = FenceOffer {
+                way: FenceWay::Triggers,
+                possible,
+                warnings: vec!["TRUNCATE and changes of definitions pass".to_owned()],
+            };
+            Ok(vec![read_only, triggers])
+        })
+    }
+
+    fn closed(&self) -> Fut<'_, Option<FenceWay>> {
+        Box::pin(async {
+            let mut conn = self.endpoint.connect(&question_setup()).await?;
+            Ok(self.standing(&mut conn).await?.map(|standing| standing.way))
+        })
+    }
+
+    fn close(&self, way: FenceWay) -> Fut<'_, ()> {
+        Box::pin(self.close_it(way))
+    }
+
+    fn admit(&self) -> Fut<'_, ()> {
+        Box::pin(self.admit_it())
+    }
+
+    fn open(&self) -> Fut<'_, ()> {
+        Box::pin(self.open_it())
+    }
+}
+
+/// Whether some link keeps applications out of this server by making it read-only: links write nevertheless.
+pub(crate) async fn is_read_only_for_a_link(conn: &mut Conn) -> bool {
+    let question = "SELECT 1 FROM tidegate.fence WHERE way = 'read-only' AND admitted = 1 LIMIT 1";
+    conn.query_first::<u8, _>(question).await.is_ok_and(|found| found.is_some())
+}
+
+/// Something holds what is to be closed; `error` is the server's.
+fn held(error: Error, what: &str) -> Error {
+    Error::new(Code::TargetBusy, format!("{what} within {WAIT_SECONDS} s: {}", error.message())).with_remedy(
+        "end the statements and transactions that hold it (SHOW PROCESSLIST; information_schema.INNODB_TRX), then ask again",
+    )
+}
