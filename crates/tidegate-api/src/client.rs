@@ -1,10 +1,10 @@
 //! A client of the service. It blocks: whoever is asynchronous calls it from a thread.
 
 use crate::{
-    AccountView, AlertSettings, Alerts, AuditEntry, Cleanup, CommandRequest, CommandResult, Commands,
-    CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName, NewPasswords, NewReverse,
-    Objects, ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, ReversePreview, Skip, Status,
-    Transition, TreeRequest, TreeTable,
+    AccountView, AlertSettings, Alerts, AuditEntry, Cleanup, CommandAnswer, CommandRequest, CommandResult,
+    Commands, CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName, NewPasswords,
+    NewReverse, Objects, ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, ReversePreview,
+    Skip, Status, Takeover, TakeoverPlan, Transition, TreeRequest, TreeTable,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,6 +74,21 @@ impl Client {
 
     pub fn reverse_preview(&self, id: &str) -> Result<ReversePreview, Refusal> {
         self.get(&format!("instances/{}/reverse/preview", escaped(id)))
+    }
+
+    /// What a takeover would do.
+    pub fn takeover_plan(&self, id: &str, takeover: &Takeover) -> Result<TakeoverPlan, Refusal> {
+        let Takeover { fence, compare, .. } = takeover;
+        self.get(&format!(
+            "instances/{}/takeover?fence={}&compare={}",
+            escaped(id),
+            fence.name(),
+            compare.name()
+        ))
+    }
+
+    pub fn take_over(&self, id: &str, takeover: &Takeover) -> Result<CommandAnswer, Refusal> {
+        self.ask(Method::POST, &format!("instances/{}/takeover", escaped(id)), Some(takeover))
     }
 
     pub fn create_reverse(&self, id: &str, reverse: &NewReverse) -> Result<Instance, Refusal> {

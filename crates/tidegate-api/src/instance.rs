@@ -1,6 +1,6 @@
+use crate::TakeoverStep;
 use crate::{Command, EndpointParts, Objects, Status};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 use utoipa::ToSchema;
 
@@ -78,30 +78,6 @@ pub struct CreateInstance {
     pub tuning: Tuning,
 }
 
-/// A reverse for an instance.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct NewReverse {
-    /// Letters, digits, `_` and `-`; the instance's with `-reverse`, if it is left out.
-    #[schema(pattern = "^[a-zA-Z0-9_-]{1,64}$")]
-    pub name: Option<String>,
-    /// From where on what is written in the target flows back: `now`; `cutover`, which is where applications first wrote
-    /// there; or a position of its log. Without it, now, and refused if applications have written there already.
-    pub from: Option<String>,
-}
-
-/// What a reverse would write if it were started now.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ReversePreview {
-    pub transactions: u64,
-    /// When the first and the last of them were committed.
-    pub first_at: Option<String>,
-    pub last_at: Option<String>,
-    /// Changed rows, by table of the database that the reverse reads.
-    pub rows: BTreeMap<String, u64>,
-    pub schema_changes: u64,
-}
-
 /// An instance as it is shown.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Instance {
@@ -123,6 +99,9 @@ pub struct Instance {
     pub peer: Option<String>,
     /// Whether it has the right to write. At most one of a pair has.
     pub may_write: bool,
+    /// While it takes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takeover: Option<TakeoverStep>,
     /// RFC 3339, as all times.
     pub created_at: String,
     pub changed_at: String,

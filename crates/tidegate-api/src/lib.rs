@@ -7,6 +7,7 @@ mod client;
 mod endpoint;
 mod instance;
 mod objects;
+mod pair;
 mod status;
 
 pub use alert::{Alert, AlertKind, AlertMessage, AlertSettings, Alerts};
@@ -15,9 +16,13 @@ pub use endpoint::EndpointParts;
 pub use instance::{
     AccountView, Activity, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult,
     Commands, CreateInstance, DroppedTable, EndpointSpec, Instance, InstanceList, Kind, LoggedIn, Login,
-    NewEndpoints, NewName, NewPasswords, NewReverse, ObjectsChange, PrecheckItem, PrecheckResult, Problem,
-    Progress, PutAccount, ResetPreview, ReversePreview, Skip, TableState, Transition, TreeColumn,
-    TreeRequest, TreeTable, Tuning, WantedObjects,
+    NewEndpoints, NewName, NewPasswords, ObjectsChange, PrecheckItem, PrecheckResult, Problem, Progress,
+    PutAccount, ResetPreview, Skip, TableState, Transition, TreeColumn, TreeRequest, TreeTable, Tuning,
+    WantedObjects,
 };
 pub use objects::{ChangeKind, Existing, ObjectRule, Objects, SchemaChangeKind};
+pub use pair::{
+    CompareChoice, FenceChoice, FenceOffered, NewReverse, ReversePreview, Takeover, TakeoverPlan,
+    TakeoverStep,
+};
 pub use status::{Command, Status};

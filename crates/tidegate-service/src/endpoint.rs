@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 use tidegate_model::{
-    Code, Comparable, Error, Finding, Gate, InstanceName, Position, Result, Selection, Source, Target,
+    Code, Comparable, Error, Fence, Finding, Gate, InstanceName, Position, Result, Selection, Source, Target,
 };
 pub(crate) use tidegate_mysql::Written;
-use tidegate_mysql::{FoundTable, MysqlComparable, MysqlSource, MysqlTarget, Remain};
+use tidegate_mysql::{FoundTable, MysqlComparable, MysqlFence, MysqlSource, MysqlTarget, Remain};
 
 /// Text that must not be seen. `Debug` hides it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -222,6 +222,13 @@ impl Endpoint {
     pub(crate) fn target(&self, instance: &InstanceName, selection: &Selection) -> Arc<dyn Target> {
         match &self.engine {
             Engine::Mysql(at) => Arc::new(MysqlTarget::new(at.clone(), instance.clone(), selection.clone())),
+        }
+    }
+
+    /// Keeps applications out of what is selected here by the names that it has here, for the link that writes here.
+    pub(crate) fn fence(&self, instance: &InstanceName, selection: &Selection) -> Arc<dyn Fence> {
+        match &self.engine {
+            Engine::Mysql(at) => Arc::new(MysqlFence::new(at.clone(), instance.clone(), selection.clone())),
         }
     }
 

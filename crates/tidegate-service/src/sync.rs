@@ -26,8 +26,10 @@ pub const LOG_BYTES_MAX_DEFAULT: u64 = 16 << 30;
 pub const LOG_BYTES_MAX_LEAST: u64 = 256 << 20;
 pub const RETRY_WINDOW_DEFAULT: Duration = Duration::from_secs(12 * 3600);
 
+mod fence;
 mod pair;
 
+pub(crate) use fence::{choose_fence, offered_fences};
 pub(crate) use pair::{move_permit, peers_of};
 
 /// Where the ids lie that we choose ourselves: above the small ones that people give to their servers.

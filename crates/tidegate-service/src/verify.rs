@@ -2,10 +2,11 @@
 
 use crate::endpoint::{Endpoint, EndpointUrl, Side};
 use crate::objects;
+use std::sync::Arc;
 use std::time::Duration;
 use tidegate_api::Objects;
 use tidegate_engine::verify::{self, Options, Recheck};
-use tidegate_model::{Code, Error, Result};
+use tidegate_model::{Code, Comparable, Error, Result, Selection};
 
 pub use tidegate_engine::verify::{Difference, Kind, Progress, Report, TableReport};
 
@@ -80,6 +81,20 @@ impl VerifyPlan {
         }
         verify::run(self.source.comparable(), self.target.comparable(), self.options, progress).await
     }
+}
+
+/// Compares what does not change, row by row.
+pub(crate) async fn compare_now(
+    source: Arc<dyn Comparable>,
+    target: Arc<dyn Comparable>,
+    selection: Selection,
+) -> Result<Report> {
+    let options = Options {
+        selection,
+        workers: usize::from(TABLES_PARALLEL_DEFAULT),
+        recheck: Recheck { times: 0, wait: RECHECK_WAIT },
+    };
+    verify::run(source, target, options, &|_| {}).await
 }
 
 #[cfg(test)]

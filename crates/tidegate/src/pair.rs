@@ -4,13 +4,15 @@ use crate::failure::EXIT_LATE;
 use crate::figures;
 use crate::quantity::parse_duration;
 use crate::remote::{self, RemoteArgs, call};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_api::{
-    Client, Command, Commands, Instance, Kind, NewReverse, ReversePreview, Status, Transition,
+    Client, Command, Commands, CompareChoice, FenceChoice, Instance, Kind, NewReverse, ReversePreview,
+    Status, Takeover, TakeoverPlan, Transition,
 };
 use tidegate_service::{Code, Error, Result};
 use tokio::time::Instant;
@@ -55,14 +57,41 @@ pub(crate) enum ReverseCommand {
 pub(crate) struct TakeoverArgs {
     /// The instance, or its reverse.
     name: String,
-    /// Say what would be done, and do nothing.
+    /// How applications are kept from writing to the side that they leave: auto, read-only, triggers, or declared, if
+    /// nothing but you does that [default: auto].
+    #[arg(long, value_name = "WAY", value_parser = PossibleValuesParser::new(FENCES.map(FenceChoice::name)))]
+    fence: Option<String>,
+    /// What is compared while nobody writes: nothing, definitions, or rows [default: definitions].
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(COMPARED.map(CompareChoice::name)))]
+    compare: Option<String>,
+    /// If the point of no return is not reached within this, everything is as before [default: 2m].
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    within: Option<Duration>,
+    /// Say what would be done and what is in its way, and do nothing.
     #[arg(long)]
     dry_run: bool,
-    /// So long it is waited for.
+    /// So long this command waits; the takeover goes on without it.
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10m")]
     timeout: Duration,
     #[command(flatten)]
     pub(crate) remote: RemoteArgs,
+}
+
+const FENCES: [FenceChoice; 4] =
+    [FenceChoice::Auto, FenceChoice::ReadOnly, FenceChoice::Triggers, FenceChoice::Declared];
+const COMPARED: [CompareChoice; 3] =
+    [CompareChoice::Nothing, CompareChoice::Definitions, CompareChoice::Rows];
+
+impl TakeoverArgs {
+    fn how(&self) -> Takeover {
+        let usual = Takeover::default();
+        let named = |name: &String| FENCES.into_iter().find(|choice| choice.name() == name);
+        let fence = self.fence.as_ref().and_then(named).unwrap_or(usual.fence);
+        let named = |name: &String| COMPARED.into_iter().find(|choice| choice.name() == name);
+        let compare = self.compare.as_ref().and_then(named).unwrap_or(usual.compare);
+        let within_seconds = self.within.map_or(usual.within_seconds, |within| within.as_secs());
+        Takeover { fence, compare, within_seconds, generation: None }
+    }
 }
 
 /// Which way the changes are to flow.
@@ -118,7 +147,7 @@ pub(crate) async fn reverse(command: ReverseCommand) -> Result<ExitCode> {
 }
 
 pub(crate) async fn take_over(args: TakeoverArgs, direction: Direction) -> Result<ExitCode> {
-    let json = args.remote.json;
+    let (json, how) = (args.remote.json, args.how());
     let client = Arc::new(args.remote.client()?);
     let (forward, reverse) = pair(&client, args.name).await?;
     let (gains, loses) = match direction {
@@ -126,13 +155,16 @@ pub(crate) async fn take_over(args: TakeoverArgs, direction: Direction) -> Resul
         Direction::Forward => (forward, reverse),
     };
     if args.dry_run {
-        let steps = plan(&gains, &loses);
-        figures::say(json, &json!({ "steps": steps }), &format!("{}\n", steps.join("\n")));
+        let (asker, id) = (client.clone(), gains.id.clone());
+        let plan = call(move || asker.takeover_plan(&id, &how)).await?;
+        figures::say(json, &plan, &planned(&plan));
         return Ok(ExitCode::SUCCESS);
     }
     let began = Instant::now();
     let mut seen = call_history(&client, &gains).await?.len();
-    ask(&client, &gains, Command::Takeover).await?;
+    let (asker, id) = (client.clone(), gains.id.clone());
+    call(move || asker.take_over(&id, &how)).await?;
+    let mut shown = None;
     loop {
         let history = call_history(&client, &gains).await?;
         for line in history.iter().skip(seen) {
@@ -141,6 +173,9 @@ pub(crate) async fn take_over(args: TakeoverArgs, direction: Direction) -> Resul
         seen = history.len();
         let (asker, id) = (client.clone(), gains.id.clone());
         let now = call(move || asker.show(&id)).await?;
+        if !json {
+            tell_wait(&now, &loses, &mut shown);
+        }
         match now.status {
             Status::Synchronizing => {
                 let text = format!(
@@ -156,15 +191,60 @@ pub(crate) async fn take_over(args: TakeoverArgs, direction: Direction) -> Resul
                 return Ok(ExitCode::from(EXIT_LATE));
             }
             _ => {
-                let why = now.why.map_or_else(|| now.title.clone(), |why| why.detail);
+                let (why, remedy) = now
+                    .why
+                    .map_or_else(|| (now.title.clone(), String::new()), |why| (why.detail, why.remedy));
                 let what = format!("{} did not take over: {why}", now.name);
-                return Err(Error::new(Code::NotAllowed, what).with_remedy(
-                    "nothing was changed: the other direction goes on as it was; remove the cause, then ask again",
-                ));
+                return Err(Error::new(Code::NotAllowed, what).with_remedy(format!(
+                    "nothing was changed, and the other direction goes on as it was; {remedy}"
+                )));
             }
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Says for what is being waited, when that changes.
+fn tell_wait(now: &Instance, loses: &Instance, shown: &mut Option<(String, Option<u64>)>) {
+    let Some(step) = &now.takeover else { return };
+    let wait = (step.step.clone(), step.left);
+    if shown.as_ref() == Some(&wait) {
+        return;
+    }
+    let until = step.until.as_ref().map(|until| format!(", until {until}")).unwrap_or_default();
+    let left = step.left.map(|left| format!(" ({left} transactions)")).unwrap_or_default();
+    let what = match step.step.as_str() {
+        "close" => format!("closing {} to applications", loses.source.url),
+        "bring" => format!("{} brings the rest{left}", loses.name),
+        "rest" => format!("{} comes to rest", loses.name),
+        "look" => "looking once more that nothing is left".to_owned(),
+        "compare" => "comparing both sides".to_owned(),
+        "open" => format!("opening {} to applications", now.source.url),
+        _ => "moving the right to write".to_owned(),
+    };
+    eprintln!("  … {what}{until}");
+    *shown = Some(wait);
+}
+
+fn planned(plan: &TakeoverPlan) -> String {
+    let mut text = plan.steps.join("\n");
+    text.push_str("\n\nto keep applications out:\n");
+    for fence in &plan.fences {
+        let mark = if fence.chosen { "*" } else { " " };
+        text.push_str(&format!("{mark} {:<10}", fence.way.name()));
+        let lacks = fence.lacks.as_ref().map(|lacks| format!(" cannot be used: {lacks}"));
+        let remedy = fence.remedy.as_ref().map(|remedy| format!(" ({remedy})"));
+        let warnings = fence.warnings.iter().map(|warning| format!(" {warning};")).collect::<String>();
+        text.push_str(&[lacks.unwrap_or_default(), remedy.unwrap_or_default(), warnings].concat());
+        text.push('\n');
+    }
+    if let Some(left) = plan.left {
+        text.push_str(&format!("\n{left} transactions are under way now\n"));
+    }
+    for obstacle in &plan.obstacles {
+        text.push_str(&format!("it would be refused now: {obstacle}\n"));
+    }
+    text
 }
 
 async fn call_history(client: &Arc<Client>, one: &Instance) -> Result<Vec<Transition>> {
@@ -187,23 +267,6 @@ fn previewed(preview: &ReversePreview) -> String {
 fn said(line: &Transition) -> String {
     let why = line.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     format!("{}  {}{why}\n", line.at, line.event)
-}
-
-/// What a takeover does, one line for each step.
-fn plan(gains: &Instance, loses: &Instance) -> Vec<String> {
-    let mut steps = vec![
-        format!("0. you: stop the applications that write to {}", loses.source.url),
-        format!("1. wait until {} has applied everything that {} has", loses.name, loses.source.url),
-        format!("2. pause {}, and look again that nothing is left", loses.name),
-        format!("3. point of no return: the right to write goes from {} to {}", loses.name, gains.name),
-        format!("4. {} takes the right away from {}, for whoever runs it", loses.target.url, loses.name),
-        format!("5. {} gives it to {}, which applies what it has collected", gains.target.url, gains.name),
-        format!("6. you: let the applications write to {}", gains.source.url),
-    ];
-    if !gains.commands.contains(&Command::Takeover) {
-        steps.push(format!("it would be refused now: {} is {}", gains.name, gains.title));
-    }
-    steps
 }
 
 /// An instance and its reverse, by the name of either.

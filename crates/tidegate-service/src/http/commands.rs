@@ -4,13 +4,13 @@ use super::auth::Caller;
 use super::extract::{Body, OfInstance, Place};
 use super::{Failure, Service};
 use crate::lifecycle::{Decision, Event, allowed};
-use crate::store::{Found, Role};
+use crate::store::{Found, Moved, Role, Store};
 use crate::{cleanup, crash};
 use axum::Json;
 use axum::extract::State;
 use tidegate_api::{
     Cleanup, Command, CommandAnswer, CommandRequest, CommandResult, Commands, DroppedTable, ResetPreview,
-    Status,
+    Status, Takeover,
 };
 use tidegate_model::{Code, Error, Result};
 
@@ -73,11 +73,26 @@ async fn decide(
     command: Command,
     generation: Option<u64>,
 ) -> Result<CommandAnswer, Failure> {
+    answer(service, by, id, command, move |store, id, by| match command {
+        Command::Takeover => store.take_over(id, &Takeover { generation, ..Takeover::default() }, by),
+        _ => store.decide(id, Event::Command(command), by, None, generation),
+    })
+    .await
+}
+
+/// Decides a command, sees to it that somebody acts on it, and answers what became of it.
+pub(super) async fn answer(
+    service: &Service,
+    by: String,
+    id: String,
+    command: Command,
+    decide: impl FnOnce(&Store, &str, &str) -> Result<Moved> + Send + 'static,
+) -> Result<CommandAnswer, Failure> {
     let supervisor = service.supervisor.clone();
     let moved = service
         .store
         .ask(move |store| {
-            let moved = store.decide(&id, Event::Command(command), &by, None, generation);
+            let moved = decide(store, &id, &by);
             crash::point("decided");
             // Here, because whoever asked may be gone before the answer is there.
             if let Ok(moved) = &moved {

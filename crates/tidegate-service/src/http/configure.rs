@@ -372,6 +372,7 @@ fn draft(new: &NewInstance) -> Found {
         skips: BTreeMap::new(),
         kept_until: None,
         wanted: None,
+        takeover: None,
         reverse_of: None,
         start_at: None,
         peer: None,

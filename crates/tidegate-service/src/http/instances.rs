@@ -163,6 +163,7 @@ pub(super) fn shown(service: &Service, found: Found) -> Instance {
         tuning: spec.tuning,
         peer: found.peer,
         may_write: found.state.may_write,
+        takeover: service.supervisor.step(&id),
         created_at: found.created_at,
         changed_at: found.changed_at,
         why: found.why.or_else(|| service.supervisor.trouble(&id)),

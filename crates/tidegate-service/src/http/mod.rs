@@ -15,6 +15,7 @@ mod once;
 mod openapi;
 mod precheck;
 mod reverse;
+mod takeover;
 mod tree;
 
 use crate::alerts::Alarm;
@@ -80,6 +81,7 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(configure::duplicate))
         .routes(routes!(reverse::create))
         .routes(routes!(reverse::preview))
+        .routes(routes!(takeover::take_over, takeover::plan))
         .routes(routes!(configure::rename))
         .routes(routes!(configure::passwords))
         .routes(routes!(instances::history))

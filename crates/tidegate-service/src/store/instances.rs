@@ -4,7 +4,9 @@ use super::{Happened, Store, Within, failed, now};
 use crate::lifecycle::{Decision, Event, State, next, objection};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::collections::BTreeMap;
-use tidegate_api::{Command, CreateInstance, Kind, PrecheckItem, Problem, Status, Transition, WantedObjects};
+use tidegate_api::{
+    Command, CreateInstance, Kind, PrecheckItem, Problem, Status, Takeover, Transition, WantedObjects,
+};
 use tidegate_model::{Code, Error, Result};
 
 /// An instance to be.
@@ -40,6 +42,8 @@ pub struct Found {
     pub peer: Option<String>,
     /// All that were ever that, released ones too: what they have written is no news for ever.
     pub peers: Vec<String>,
+    /// How it takes over: as it was asked for last.
+    pub takeover: Option<Takeover>,
     /// Up to when the source keeps what was not read when the last run ended: seconds since 1970.
     pub kept_until: Option<i64>,
     pub created_at: String,
@@ -70,7 +74,7 @@ pub struct Moved {
 
 const COLUMNS: &str = "id, name, spec, status, initialized, start_after, generation, source_password, \
      target_password, why, precheck, skips, kept_until, wanted, created_at, changed_at, \
-     may_write, reverse_of, start_at, COALESCE(reverse_of, (SELECT other.id FROM instance AS other \
+     takeover, may_write, reverse_of, start_at, COALESCE(reverse_of, (SELECT other.id FROM instance AS other \
      WHERE other.reverse_of = instance.id AND other.status <> 'Released')) AS peer, \
      COALESCE(reverse_of, (SELECT GROUP_CONCAT(other.id) FROM instance AS other \
      WHERE other.reverse_of = instance.id)) AS peers";
@@ -383,6 +387,21 @@ pub(super) fn record(within: &Within<'_>, step: &Step<'_>, from: Status, to: Sta
     Ok(())
 }
 
+/// A line of the history that leads nowhere else.
+pub(super) fn happened(
+    within: &Within<'_>,
+    found: &Found,
+    by: &str,
+    event: &str,
+    why: Option<&str>,
+) -> Result<()> {
+    let generation = found.generation + 1;
+    let change = "UPDATE instance SET generation = ?2, changed_at = ?3 WHERE id = ?1";
+    within.execute(change, params![found.id, generation, now()]).map_err(failed)?;
+    let status = found.state.status;
+    record(within, &Step { id: &found.id, generation, by, event, why }, status, status)
+}
+
 pub(super) fn find(within: &Transaction<'_>, id_or_name: &str) -> Result<Found> {
     let question = format!(
         "SELECT {COLUMNS} FROM instance WHERE id = ?1 OR (name = ?1 AND status <> 'Released') ORDER BY id = ?1 DESC LIMIT 1"
@@ -415,6 +434,7 @@ fn read(row: &Row<'_>) -> Result<Found> {
         why: json("why")?.map(|text| from_json(&text)).transpose()?,
         precheck: json("precheck")?.map(|text| from_json(&text)).transpose()?,
         skips: from_json(&row.get::<_, String>("skips").map_err(failed)?)?,
+        takeover: json("takeover")?.map(|text| from_json(&text)).transpose()?,
         wanted: json("wanted")?.map(|text| from_json(&text)).transpose()?,
         kept_until: row.get("kept_until").map_err(failed)?,
         created_at: row.get("created_at").map_err(failed)?,

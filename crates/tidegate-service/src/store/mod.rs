@@ -23,7 +23,7 @@ use tidegate_model::{Code, Error, Result};
 use tokio::sync::broadcast;
 
 /// One entry a version; the file's `user_version` says how many it has had.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("schema.sql"),
     include_str!("service.sql"),
     include_str!("skips.sql"),
@@ -31,6 +31,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("answers.sql"),
     include_str!("wanted.sql"),
     include_str!("pair.sql"),
+    include_str!("takeover.sql"),
 ];
 
 /// The store. Calls are short and block; see [`Store::ask`].

@@ -1,10 +1,12 @@
 //! Two instances that are each other's way back.
 
-use super::instances::{NewInstance, Step, find, kind_name, move_on, named, record, to_json, transitions};
-use super::{Found, Store, failed, now};
-use crate::lifecycle::{Event, Fact, State, hand_over};
+use super::instances::{
+    NewInstance, Step, find, happened, kind_name, move_on, named, record, to_json, transitions,
+};
+use super::{Found, Moved, Store, failed, now};
+use crate::lifecycle::{Decision, Event, Fact, State, hand_over};
 use rusqlite::params;
-use tidegate_api::{Command, Problem, Status};
+use tidegate_api::{Command, Problem, Status, Takeover};
 use tidegate_model::{Code, Error, Result};
 
 impl Store {
@@ -53,6 +55,29 @@ impl Store {
             record(within, &step, Status::NotConfigured, Status::Prechecking)?;
             find(within, &new.id)
         })
+    }
+
+    /// Asks one of a pair to take over, in the way that is said.
+    pub fn take_over(&self, id_or_name: &str, how: &Takeover, by: &str) -> Result<Moved> {
+        self.within(|within| {
+            let found = find(within, id_or_name)?;
+            if how.generation.is_some_and(|expected| expected != found.generation) {
+                let what = format!("it is at generation {}", found.generation);
+                return Err(Error::new(Code::GenerationChanged, what));
+            }
+            let moved = move_on(within, found, Event::Command(Command::Takeover), by, None)?;
+            if let Decision::Move(_) = moved.decision {
+                let how = to_json(&Takeover { generation: None, ..*how })?;
+                let change = "UPDATE instance SET takeover = ?2 WHERE id = ?1";
+                within.execute(change, params![moved.instance.id, how]).map_err(failed)?;
+            }
+            Ok(moved)
+        })
+    }
+
+    /// A step of a takeover is done.
+    pub fn note(&self, id: &str, event: &str, what: Option<&str>, by: &str) -> Result<()> {
+        self.within(|within| happened(within, &find(within, id)?, by, event, what))
     }
 
     /// One does not take over after all, if it was to; the other goes on, if it rests because it was asked to for that.

@@ -1,9 +1,9 @@
 //! Other objects for an instance that runs.
 
-use super::instances::{Step, find, record, to_json};
-use super::{Found, Store, Within, failed, now};
+use super::instances::{find, happened, to_json};
+use super::{Found, Store, failed};
 use rusqlite::params;
-use tidegate_api::{CreateInstance, Status, WantedObjects};
+use tidegate_api::{CreateInstance, WantedObjects};
 use tidegate_model::{Code, Error, Result};
 
 impl Store {
@@ -41,13 +41,4 @@ impl Store {
             happened(within, &found, by, "objects changed", None)
         })
     }
-}
-
-/// A line of the history that leads nowhere else.
-fn happened(within: &Within<'_>, found: &Found, by: &str, event: &str, why: Option<&str>) -> Result<()> {
-    let generation = found.generation + 1;
-    let change = "UPDATE instance SET generation = ?2, changed_at = ?3 WHERE id = ?1";
-    within.execute(change, params![found.id, generation, now()]).map_err(failed)?;
-    let status: Status = found.state.status;
-    record(within, &Step { id: &found.id, generation, by, event, why }, status, status)
 }

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tidegate_api::{Objects, Problem, Status};
+use tidegate_api::{Objects, Problem, Status, TakeoverStep};
 use tidegate_engine::progress::Progress;
 use tidegate_model::{Code, Error, Gate, Result};
 use tokio::sync::{Notify, Semaphore};
@@ -57,6 +57,8 @@ struct Owner {
     adding: Option<Arc<Progress>>,
     /// What keeps it from collecting.
     trouble: Option<Problem>,
+    /// While it takes over.
+    step: Option<TakeoverStep>,
 }
 
 impl Supervisor {
@@ -101,6 +103,7 @@ impl Supervisor {
                 watched: None,
                 adding: None,
                 trouble: None,
+                step: None,
             },
         );
         self.tasks.spawn(owner::own(self.clone(), id.to_owned(), woken));
@@ -181,6 +184,17 @@ impl Supervisor {
     fn show_trouble(&self, id: &str, trouble: Option<Problem>) {
         if let Some(owner) = self.owners.lock().expect("no holder panics").get_mut(id) {
             owner.trouble = trouble;
+        }
+    }
+
+    /// Where its takeover is.
+    pub(crate) fn step(&self, id: &str) -> Option<TakeoverStep> {
+        self.owners.lock().expect("no holder panics").get(id)?.step.clone()
+    }
+
+    fn show_step(&self, id: &str, step: Option<TakeoverStep>) {
+        if let Some(owner) = self.owners.lock().expect("no holder panics").get_mut(id) {
+            owner.step = step;
         }
     }
 

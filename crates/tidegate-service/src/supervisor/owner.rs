@@ -158,6 +158,13 @@ impl Owner {
             self.wait_to_collect(&error).await;
             return Ok(());
         }
+        if let Err(error) = self.keep_fence(found, &plan).await {
+            if duty == Duty::Collect {
+                self.wait_to_collect(&error).await;
+                return Ok(());
+            }
+            return self.failed(found, error).await;
+        }
         let Some((starting, planned)) = self.begin(found, duty).await else { return Ok(()) };
         let mut replan_at = None;
         let mut adding = match planned {

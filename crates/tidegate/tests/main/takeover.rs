@@ -17,7 +17,19 @@ fn a_crash_at_every_point_of_a_takeover() {
     let pair = Pair::start(Flavour::Mysql);
     let mut service = Service::start("takeover-crash");
     a_pair(&pair, &service);
-    let points = ["other-pausing", "drained", "handed-over", "permit-taken", "permits-moved", "learned"];
+    let points = [
+        "closed",
+        "brought",
+        "other-pausing",
+        "drained",
+        "compared",
+        "handed-over",
+        "admitted",
+        "permit-taken",
+        "permits-moved",
+        "opened",
+        "learned",
+    ];
     let mut turn = 20;
     for point in points {
         for (command, writer, side) in
