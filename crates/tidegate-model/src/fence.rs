@@ -49,4 +49,11 @@ pub trait Fence: Send + Sync {
     /// Makes everything as it was before it was closed. Refused while the link has the right to write here. Nothing to do
     /// where it is open.
     fn open(&self) -> Fut<'_, ()>;
+
+    /// The same for a link that has ended, whatever right it had.
+    fn give_up(&self) -> Fut<'_, ()>;
+
+    /// Keeps it closed for as long as it is waited for: closes it again whenever it is found open, after a restart of the
+    /// server for one. Ends only with an error; where it is open, it never ends.
+    fn keep(&self) -> Fut<'_, ()>;
 }

@@ -1,7 +1,7 @@
 //! What a link leaves in a server, and how it is removed.
 
 use crate::connect::{Endpoint, question_setup, quote_text, understand};
-use crate::{check, journal};
+use crate::{check, fence, journal};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tidegate_model::{Code, Error, InstanceName, Result};
@@ -21,6 +21,11 @@ impl Endpoint {
         let mut conn = self.connect(&question_setup()).await?;
         let mut remains = Vec::new();
         if !target_of.is_empty() {
+            for link in target_of {
+                let what = "applications are kept out".to_owned();
+                let statements = fence::removal(&mut conn, link).await?;
+                remains.extend((!statements.is_empty()).then_some(Remain { what, statements }));
+            }
             remains.extend(state(&mut conn, target_of).await?);
         }
         remains.push(account(&mut conn).await?);

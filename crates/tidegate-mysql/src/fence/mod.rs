@@ -12,12 +12,14 @@ use crate::session::{self, Marker, run};
 use crate::state;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use std::time::Duration;
 use tidegate_model::{Code, Error, Fence, FenceOffer, FenceWay, Fut, InstanceName, Result, Selection};
 
 /// What information_schema.TRIGGERS has beside our own.
 pub(crate) const NOT_OURS: &str = "TRIGGER_NAME NOT LIKE 'tidegate\\_fence\\_%'";
 /// So long it is waited for statements and transactions that hold what is to be closed.
 const WAIT_SECONDS: u32 = 10;
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A server that one link writes and applications do not.
 pub struct MysqlFence {
@@ -48,32 +50,11 @@ impl MysqlFence {
         Ok((conn, server))
     }
 
-    async fn standing(&self, conn: &mut Conn) -> Result<Option<Standing>> {
-        let question = format!(
-            "SELECT way, was_read_only, admitted FROM tidegate.fence WHERE instance = '{}'",
-            self.instance
-        );
-        let found: Result<Option<(String, bool, bool)>> =
-            conn.query_first(question).await.map_err(understand);
-        let found = match found {
-            Err(error) if error.code() == Code::MissingTable => None,
-            found => found?,
-        };
-        let Some((way, was_read_only, admitted)) = found else { return Ok(None) };
-        let way = FenceWay::ALL.into_iter().find(|known| known.name() == way).ok_or_else(|| {
-            Error::new(
-                Code::CheckpointChanged,
-                format!("tidegate.fence has a way that is not known: '{way}'"),
-            )
-        })?;
-        Ok(Some(Standing { way, was_read_only, admitted }))
-    }
-
     async fn close_it(&self, way: FenceWay) -> Result<()> {
         let (mut conn, server) = self.administer().await?;
-        let standing = self.standing(&mut conn).await?;
+        let standing = standing(&mut conn, &self.instance).await?;
         if standing.as_ref().is_some_and(|standing| standing.way != way) {
-            self.open_it().await?;
+            self.open_it(false).await?;
             return Box::pin(self.close_it(way)).await;
         }
         if standing.is_none() {
@@ -97,7 +78,7 @@ impl MysqlFence {
 
     async fn admit_it(&self) -> Result<()> {
         let (mut conn, server) = self.administer().await?;
-        let Some(standing) = self.standing(&mut conn).await? else { return Ok(()) };
+        let Some(standing) = standing(&mut conn, &self.instance).await? else { return Ok(()) };
         if standing.way == FenceWay::ReadOnly {
             read_only::admit(&mut conn, server).await?;
         }
@@ -107,21 +88,58 @@ impl MysqlFence {
         run(&mut conn, &statement).await.map(|_| ())
     }
 
-    async fn open_it(&self) -> Result<()> {
-        let (mut conn, server) = self.administer().await?;
-        let Some(standing) = self.standing(&mut conn).await? else { return Ok(()) };
+    async fn keep_it(&self) -> Result<()> {
+        let mut conn = self.endpoint.connect(&question_setup()).await?;
+        // Triggers outlive a restart.
+        if standing(&mut conn, &self.instance)
+            .await?
+            .is_none_or(|standing| standing.way == FenceWay::Triggers)
+        {
+            return std::future::pending().await;
+        }
+        loop {
+            if !read_only::is_on(&mut conn).await? {
+                tracing::info!(instance = %self.instance, "the server is not read-only any more: it is closed again");
+                self.close_it(FenceWay::ReadOnly).await?;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn open_it(&self, has_ended: bool) -> Result<()> {
+        let (mut conn, _) = self.administer().await?;
+        if standing(&mut conn, &self.instance).await?.is_none() {
+            return Ok(());
+        }
         let permit = state::permit::read(&mut conn, &self.instance, "").await?;
-        if permit.is_some_and(|permit| permit.held) {
+        if permit.is_some_and(|permit| permit.held) && !has_ended {
             let what = format!("{} has the right to write here: applications stay out", self.instance);
             return Err(Error::new(Code::NotAllowed, what));
         }
-        match standing.way {
-            FenceWay::ReadOnly => read_only::open(&mut conn, server, standing.was_read_only).await?,
-            FenceWay::Triggers => triggers::open(&mut conn, &self.instance).await?,
+        for statement in removal(&mut conn, &self.instance).await? {
+            run(&mut conn, &statement).await.map_err(|error| match error.code() {
+                Code::ConnectionLost => error,
+                _ => error.context(format!("a fence could not be taken away within {WAIT_SECONDS} s")),
+            })?;
         }
-        let statement = format!("DELETE FROM tidegate.fence WHERE instance = '{}'", self.instance);
-        run(&mut conn, &statement).await.map(|_| ())
+        Ok(())
     }
+}
+
+/// How the link has closed the server, if it has.
+async fn standing(conn: &mut Conn, instance: &InstanceName) -> Result<Option<Standing>> {
+    let question =
+        format!("SELECT way, was_read_only, admitted FROM tidegate.fence WHERE instance = '{}'", instance);
+    let found: Result<Option<(String, bool, bool)>> = conn.query_first(question).await.map_err(understand);
+    let found = match found {
+        Err(error) if error.code() == Code::MissingTable => None,
+        found => found?,
+    };
+    let Some((way, was_read_only, admitted)) = found else { return Ok(None) };
+    let way = FenceWay::ALL.into_iter().find(|known| known.name() == way).ok_or_else(|| {
+        Error::new(Code::CheckpointChanged, format!("tidegate.fence has a way that is not known: '{way}'"))
+    })?;
+    Ok(Some(Standing { way, was_read_only, admitted }))
 }
 
 impl Fence for MysqlFence {
@@ -144,7 +162,7 @@ impl Fence for MysqlFence {
     fn closed(&self) -> Fut<'_, Option<FenceWay>> {
         Box::pin(async {
             let mut conn = self.endpoint.connect(&question_setup()).await?;
-            Ok(self.standing(&mut conn).await?.map(|standing| standing.way))
+            Ok(standing(&mut conn, &self.instance).await?.map(|standing| standing.way))
         })
     }
 
@@ -157,8 +175,28 @@ impl Fence for MysqlFence {
     }
 
     fn open(&self) -> Fut<'_, ()> {
-        Box::pin(self.open_it())
+        Box::pin(self.open_it(false))
     }
+
+    fn give_up(&self) -> Fut<'_, ()> {
+        Box::pin(self.open_it(true))
+    }
+
+    fn keep(&self) -> Fut<'_, ()> {
+        Box::pin(self.keep_it())
+    }
+}
+
+/// The statements that open the server again, for a person.
+pub(crate) async fn removal(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<String>> {
+    let Some(standing) = standing(conn, instance).await? else { return Ok(Vec::new()) };
+    let server = Server::of(conn).await?;
+    let mut statements = match standing.way {
+        FenceWay::ReadOnly => read_only::removal(server, standing.was_read_only),
+        FenceWay::Triggers => triggers::removal(conn, instance).await?,
+    };
+    statements.push(format!("DELETE FROM tidegate.fence WHERE instance = '{instance}'"));
+    Ok(statements)
 }
 
 /// Whether some link keeps applications out of this server by making it read-only: links write nevertheless.

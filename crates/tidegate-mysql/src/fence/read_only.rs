@@ -112,16 +112,17 @@ pub(super) async fn admit(conn: &mut Conn, server: Server) -> Result<()> {
     run(conn, "SET GLOBAL super_read_only = 0").await.map(|_| ())
 }
 
-pub(super) async fn open(conn: &mut Conn, server: Server, was_read_only: bool) -> Result<()> {
-    if !server.mariadb {
-        run(conn, "SET GLOBAL super_read_only = 0").await?;
-    }
-    if was_read_only {
-        return Ok(());
-    }
-    run(conn, "SET GLOBAL read_only = 0").await?;
-    if !server.mariadb {
-        run(conn, "RESET PERSIST IF EXISTS read_only").await?;
-    }
-    Ok(())
+/// What makes the server as it was.
+pub(super) fn removal(server: Server, was_read_only: bool) -> Vec<String> {
+    let statements: &[&str] = match (server.mariadb, was_read_only) {
+        (true, true) => &[],
+        (true, false) => &["SET GLOBAL read_only = 0"],
+        (false, true) => &["SET GLOBAL super_read_only = 0"],
+        (false, false) => &[
+            "SET GLOBAL super_read_only = 0",
+            "SET GLOBAL read_only = 0",
+            "RESET PERSIST IF EXISTS read_only",
+        ],
+    };
+    statements.iter().map(|statement| (*statement).to_owned()).collect()
 }

@@ -1,6 +1,6 @@
 //! A trigger before each insert, update and delete on each table, which refuses whoever is not a writing session of ours.
 
-use super::{WAIT_SECONDS, held};
+use super::held;
 use crate::check::{Grants, Missing, Scope};
 use crate::connect::{Server, quote, quote_text, understand};
 use crate::session::{hash_of, run};
@@ -62,15 +62,11 @@ pub(super) async fn close(conn: &mut Conn, instance: &InstanceName, selection: &
     Ok(())
 }
 
-pub(super) async fn open(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
-    for TableName { database, table } in ours(conn, &prefix(instance)).await? {
-        let statement = format!("DROP TRIGGER IF EXISTS {}.{}", quote(&database), quote(&table));
-        run(conn, &statement).await.map_err(|error| match error.code() {
-            Code::ConnectionLost => error,
-            _ => error.context(format!("a fence could not be taken away within {WAIT_SECONDS} s")),
-        })?;
-    }
-    Ok(())
+pub(super) async fn removal(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<String>> {
+    let triggers = ours(conn, &prefix(instance)).await?;
+    let statement =
+        |name: TableName| format!("DROP TRIGGER IF EXISTS {}.{}", quote(&name.database), quote(&name.table));
+    Ok(triggers.into_iter().map(statement).collect())
 }
 
 async fn ours(conn: &mut Conn, prefix: &str) -> Result<Vec<TableName>> {

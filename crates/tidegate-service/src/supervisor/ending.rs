@@ -81,7 +81,11 @@ impl Owner {
 
     /// Whoever is terminated stays so, also where the target cannot be asked: that is said then.
     async fn end_earlier_runs(&self, found: &Found) -> Result<()> {
-        let ending = async { self.supervisor.plan(found)?.end_earlier_runs().await };
+        let ending = async {
+            let plan = self.supervisor.plan(found)?;
+            plan.end_earlier_runs().await?;
+            plan.let_applications_in().await
+        };
         let silent = || Error::new(Code::Silent, "the target does not answer");
         let ended = tokio::time::timeout(END_WITHIN, ending).await;
         ended.unwrap_or_else(|_| Err(silent())).map_err(|error| {

@@ -187,6 +187,7 @@ impl Owner {
         self.supervisor.show_progress(&self.id, Some(progress.clone()));
         self.supervisor.show_adding(&self.id, adding.as_ref().map(Adding::progress));
         crash::point("link-begins");
+        let _kept = (duty == Duty::Run).then(|| self.go_on_keeping_fence(found, &plan)).flatten();
         let running = AbortOnDropHandle::new(tokio::spawn(plan.run(progress.clone(), stop.clone())));
         let begun = Instant::now();
         let run = Run { running, progress: progress.clone(), stop, starting, replan_at };

@@ -21,6 +21,12 @@ impl SyncPlan {
         self.target.fence(&self.options.instance, &other.options.selection)
     }
 
+    /// Nobody is kept out any more for the sake of this link, which has ended.
+    pub(crate) async fn let_applications_in(&self) -> Result<()> {
+        let fence = self.target.fence(&self.options.instance, &self.options.selection);
+        fence.give_up().await.map_err(|error| error.context(Side::Target))
+    }
+
     /// Compares both sides as far as is asked for, while nobody writes; answers what was compared.
     pub(crate) async fn compare(&self, choice: CompareChoice) -> Result<Option<String>> {
         let selection = &self.options.selection;

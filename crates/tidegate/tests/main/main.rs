@@ -5,6 +5,7 @@ mod cascades;
 mod change_log;
 mod cli;
 mod failback;
+mod fenced;
 mod keeping;
 mod left_over;
 mod link;

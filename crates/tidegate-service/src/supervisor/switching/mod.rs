@@ -18,8 +18,11 @@ use steps::Turn;
 use tidegate_api::{Kind, Status};
 use tidegate_engine::pair::takeover::{self, Known, Step};
 use tidegate_model::{Code, Error, Result};
+use tokio_util::task::AbortOnDropHandle;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A server that is away keeps nobody out either, until it is back.
+const KEEP_AGAIN: Duration = Duration::from_millis(500);
 
 impl Owner {
     /// The first state of a reverse, before it collects for the first time.
@@ -46,6 +49,31 @@ impl Owner {
             Err(error) if error.code() == Code::NotAllowed => Ok(()),
             opened => opened,
         }
+    }
+
+    /// Keeps applications out for as long as the answer lives.
+    pub(super) fn go_on_keeping_fence(
+        &self,
+        found: &Found,
+        plan: &SyncPlan,
+    ) -> Option<AbortOnDropHandle<()>> {
+        let (supervisor, plan, peer) = (self.supervisor.clone(), plan.clone(), found.peer.clone()?);
+        let keeping = async move {
+            loop {
+                let kept = async {
+                    let other = supervisor.store.ask({
+                        let peer = peer.clone();
+                        move |store| store.find(&peer)
+                    });
+                    plan.fence(&supervisor.plan(&other.await?)?).keep().await
+                };
+                if let Err(error) = kept.await {
+                    tracing::debug!(%error, "nobody can say whether applications are kept out");
+                }
+                tokio::time::sleep(KEEP_AGAIN).await;
+            }
+        };
+        Some(AbortOnDropHandle::new(tokio::spawn(keeping)))
     }
 
     pub(super) async fn switch(&mut self, found: &Found) -> Result<()> {
