@@ -87,6 +87,7 @@ codes! {
     SchemaChangedWhileCopying = "TG-4010", Never, "a table was changed while it was copied", "begin the link anew when no schema change runs";
     TargetDiskFull = "TG-4011", Auto, "the target has no room", "make room on the target's disk; it is tried again by itself";
     NotItsTurn = "TG-4012", Operator, "the other direction has the right to write", "see tidegate instance show which one writes; tidegate failback or tidegate switchover turns it around";
+    SchemaChangeAsks = "TG-4013", Operator, "a schema change waits for a decision", "see it with tidegate conflicts list; tidegate conflicts settle --keep source carries it out, --keep target leaves it out; then resume";
 
     ChangeLogIo = "TG-5001", Operator, "the change log cannot be read or written", "check the disk and the rights of the data folder, then run again";
     ChangeLogFull = "TG-5002", Operator, "there is no room for the change log", "make room on its disk or raise the limit; nothing is lost, run again to go on";

@@ -210,6 +210,16 @@ pub trait Writer: Send {
         mode: Mode,
     ) -> Fut<'a, u64>;
 
+    /// Writes transactions that met a row which is not what the log expects ([`crate::Code::Conflict`]), whole and with their
+    /// checkpoint as one, row by row: rows about which somebody has decided go by that. All others are noted in the target
+    /// for a person, with what the log expects, what is there and what would become of it, and the error says so. Answers
+    /// how many rows it took in.
+    fn write_carefully<'a>(
+        &'a mut self,
+        transactions: Vec<Transaction<'a>>,
+        checkpoint: &'a LaneCheckpoint,
+    ) -> Fut<'a, u64>;
+
     /// Whether the log of the target tells what this connection writes from what others write.
     fn is_marked(&self) -> bool;
 

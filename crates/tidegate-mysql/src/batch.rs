@@ -9,7 +9,8 @@ use crate::binlog::rows::{Cell, Op};
 use crate::decode::RowChange;
 use crate::hash::Hash;
 use crate::plan::Plan;
-use crate::row_sql::{around_keys, names, push_key, push_row, push_same_row, push_value};
+use crate::row_sql::{around_keys, names, push_key, push_row, push_row_as_it_was, push_same_row, push_value};
+use crate::session::Outcome;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use tidegate_model::{Code, Error, Mode, Result};
 const STATEMENT_BYTES: usize = 1 << 20;
 /// … or at so many rows: a longer list of keys may make a server give up its index.
 const STATEMENT_ROWS: u64 = 4_000;
+/// The same for conditions over all columns of each row.
+const ASKED_ROWS: u64 = 200;
 
 /// What must have happened after a statement.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,8 @@ pub(crate) struct Expected {
 pub(crate) enum Affected {
     /// Exactly so many rows.
     Rows(u64),
+    /// A question that finds so many rows.
+    Found(u64),
     /// Rows that were there and changed count two, those that may have stayed equal zero or two.
     Updates {
         sure: u64,
@@ -41,9 +46,10 @@ pub(crate) enum Affected {
 }
 
 impl Affected {
-    pub(crate) fn holds(self, affected: u64) -> bool {
+    pub(crate) fn holds(self, Outcome { affected_rows: affected, rows: found, .. }: Outcome) -> bool {
         match self {
             Affected::Rows(rows) => affected == rows,
+            Affected::Found(rows) => found == rows,
             Affected::Updates { sure, unsure } => {
                 affected.is_multiple_of(2) && (2 * sure..=2 * (sure + unsure)).contains(&affected)
             }
@@ -61,7 +67,7 @@ pub(crate) struct Statements {
 
 impl Statements {
     /// One change as one statement; answers how many of its cells cost a warning.
-    fn push_change(&mut self, change: &RowChange<'_, '_>) -> Result<u32> {
+    pub(crate) fn push_change(&mut self, change: &RowChange<'_, '_>) -> Result<u32> {
         let plan = change.plan;
         let sql = &mut self.sql;
         let mut zeros = 0;
@@ -101,11 +107,12 @@ struct Frame<'a> {
     head: &'a str,
     between: &'a str,
     tail: &'a str,
+    rows_max: u64,
 }
 
 impl<'a> Frame<'a> {
     fn of_values(head: &'a str, tail: &'a str) -> Self {
-        Self { head, between: ",", tail }
+        Self { head, between: ",", tail, rows_max: STATEMENT_ROWS }
     }
 }
 
@@ -117,6 +124,8 @@ pub(crate) struct Batch {
     keys: Vec<u8>,
     /// What must keep its order: changes to tables without a key, and such that cascade.
     ordered: Statements,
+    /// Whether rows must be in the target as the log has them in every column, not only by their keys.
+    strict: bool,
 }
 
 struct TableBatch {
@@ -138,6 +147,8 @@ struct RowState {
     key_sql: Range<u32>,
     /// `(value, …)`; `None` if the row is gone.
     row_sql: Option<Range<u32>>,
+    /// The condition that finds it only if it is what it was, where that is asked.
+    same_sql: Range<u32>,
     before_hash: u64,
     after_hash: u64,
     changes: u32,
@@ -147,6 +158,10 @@ struct RowState {
 }
 
 impl Batch {
+    pub(crate) fn new(strict: bool) -> Self {
+        Self { strict, ..Self::default() }
+    }
+
     /// Bytes of SQL and number of rows, to know when to flush.
     pub(crate) fn bytes(&self) -> usize {
         self.sql.len() + self.ordered.sql.len()
@@ -241,6 +256,11 @@ impl Batch {
         if state.changes == 0 {
             state.existed = true;
             state.before_hash = hash_cells(before);
+            if self.strict {
+                let start = self.sql.len() as u32;
+                push_row_as_it_was(&mut self.sql, plan, before)?;
+                state.same_sql = start..self.sql.len() as u32;
+            }
         }
         if !state.key_sql.is_empty() {
             return Ok(());
@@ -282,6 +302,7 @@ impl Batch {
             existed: false,
             key_sql: 0..0,
             row_sql: None,
+            same_sql: 0..0,
             before_hash: 0,
             after_hash: 0,
             changes: 0,
@@ -327,6 +348,9 @@ impl Batch {
         for table in &mut self.tables {
             let mode = table.plan.mode(mode);
             table.entries.sort_by_key(|entry| entry.place);
+            if self.strict && mode == Mode::Exact {
+                table.find(&self.sql, &mut self.ordered);
+            }
             table.delete(&self.sql, mode, &mut self.ordered);
             table.write(&self.sql, mode, values_function, &mut self.ordered);
         }
@@ -348,6 +372,21 @@ impl TableBatch {
         state.existed && state.row_sql.is_some() && (self.plan.more_unique || state.replace)
     }
 
+    /// Asks for all rows that were there, and holds them: nobody writes them between the answer and the change.
+    fn find(&self, sql: &[u8], out: &mut Statements) {
+        let head = format!("SELECT 1 FROM {} WHERE ", self.plan.target);
+        let rows = self.entries.iter().filter(|state| !state.same_sql.is_empty());
+        let frame = Frame { head: &head, between: " OR ", tail: " FOR UPDATE", rows_max: ASKED_ROWS };
+        self.statements(
+            rows,
+            frame,
+            sql,
+            |state| state.same_sql.clone(),
+            out,
+            |rows, _, _| Affected::Found(rows),
+        );
+    }
+
     fn delete(&self, sql: &[u8], mode: Mode, out: &mut Statements) {
         let gone = |state: &&RowState| match mode {
             Mode::Overlap => state.row_sql.is_none(),
@@ -358,7 +397,7 @@ impl TableBatch {
         let rows = self.entries.iter().filter(gone).filter(|state| !state.key_sql.is_empty());
         self.statements(
             rows,
-            Frame { head: &head, between, tail: after },
+            Frame { head: &head, between, tail: after, rows_max: STATEMENT_ROWS },
             sql,
             |state| state.key_sql.clone(),
             out,
@@ -415,7 +454,7 @@ impl TableBatch {
             count += 1;
             unsure += u64::from(state.changes > 1 && state.before_hash == state.after_hash);
             zeros += u64::from(state.zeros);
-            if rows.peek().is_none() || count == STATEMENT_ROWS || out.sql.len() - start >= STATEMENT_BYTES {
+            if rows.peek().is_none() || count == frame.rows_max || out.sql.len() - start >= STATEMENT_BYTES {
                 out.sql.extend_from_slice(frame.tail.as_bytes());
                 let affected = affected(count, count - unsure, unsure);
                 // An update in place converts a value twice.

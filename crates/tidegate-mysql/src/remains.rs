@@ -95,7 +95,7 @@ async fn state(conn: &mut Conn, own: &[InstanceName]) -> Result<Option<Remain>> 
     if own == 0 {
         return Ok(None);
     }
-    let tables = ["xa", "ddl", "kept", "copy", "checkpoint", "permit", "fence", "link"];
+    let tables = ["xa", "ddl", "kept", "copy", "checkpoint", "permit", "fence", "policy", "conflict", "link"];
     let rows = tables.map(|table| format!("DELETE FROM tidegate.{table} WHERE instance IN ({names})"));
     let what = format!("rows in the schema tidegate, which {} more link(s) use", all - own);
     Ok(Some(Remain { what, statements: rows.into_iter().chain(tokens).collect() }))

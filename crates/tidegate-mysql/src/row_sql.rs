@@ -100,6 +100,18 @@ pub(crate) fn push_same_row(out: &mut Vec<u8>, plan: &Plan, row: &[Cell<'_>]) ->
     Ok(())
 }
 
+/// The condition that finds the row only if it holds what it held: its key, for the index, and every column.
+pub(crate) fn push_row_as_it_was(out: &mut Vec<u8>, plan: &Plan, row: &[Cell<'_>]) -> Result<()> {
+    out.push(b'(');
+    if !plan.key.is_empty() {
+        push_same_row(out, plan, row)?;
+        out.extend_from_slice(b" AND ");
+    }
+    push_all_equal(out, plan, row)?;
+    out.push(b')');
+    Ok(())
+}
+
 /// Every written column equal to the row's, NULL to NULL, text byte for byte.
 fn push_all_equal(out: &mut Vec<u8>, plan: &Plan, row: &[Cell<'_>]) -> Result<()> {
     for (at, (cell, name)) in plan.written.iter().enumerate() {

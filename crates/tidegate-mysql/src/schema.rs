@@ -10,6 +10,7 @@ use crate::binlog::query::Query;
 use crate::capture::excerpt;
 use crate::cascade::{self, NewKeys};
 use crate::catalog::OWN_SCHEMAS;
+use crate::conflict::admits_schema_change;
 use crate::connect::{Server, quote, quote_text, understand};
 use crate::ddl::{self, Charset, Flavour, Kind, Role, Scanned};
 use crate::decode::entries;
@@ -121,6 +122,9 @@ pub(crate) async fn carry_out(
             "a schema change is left out, as its rule says"
         );
         writer.settle(checkpoint, "DO 0").await?;
+        return Ok(());
+    }
+    if !admits_schema_change(writer, change.seq, &change.statement, checkpoint).await? {
         return Ok(());
     }
     if mode == Mode::Overlap {

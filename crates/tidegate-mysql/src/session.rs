@@ -11,6 +11,8 @@ use tidegate_model::{Code, Error, InstanceName, Result};
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) affected_rows: u64,
+    /// Of a question: how many rows were answered.
+    pub(crate) rows: u64,
     pub(crate) warnings: u64,
 }
 
@@ -156,11 +158,16 @@ pub(crate) async fn run_each(
 ) -> Result<()> {
     let mut result = conn.query_iter(statements).await.map_err(understand)?;
     for _ in 0..count {
-        let outcome =
-            Outcome { affected_rows: result.affected_rows(), warnings: u64::from(result.warnings()) };
+        let mut outcome = Outcome {
+            affected_rows: result.affected_rows(),
+            rows: 0,
+            warnings: u64::from(result.warnings()),
+        };
         // To the end of this answer. The driver keeps a statement's error back until its answer is asked for, which is
         // here: only what comes through is an outcome.
-        while result.next().await.map_err(understand)?.is_some() {}
+        while result.next().await.map_err(understand)?.is_some() {
+            outcome.rows += 1;
+        }
         outcomes.push(outcome);
     }
     result.drop_result().await.map_err(understand)

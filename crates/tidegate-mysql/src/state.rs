@@ -57,6 +57,16 @@ pub(crate) async fn prepare(conn: &mut Conn) -> Result<()> {
             "CREATE TABLE IF NOT EXISTS tidegate.fence (instance {NAME}, way VARCHAR(16) NOT NULL, \
              was_read_only TINYINT NOT NULL, admitted TINYINT NOT NULL, PRIMARY KEY (instance)) ENGINE=InnoDB"
         ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS tidegate.policy (instance {NAME}, conflicts VARCHAR(8) NOT NULL, \
+             schema_changes VARCHAR(8) NOT NULL, PRIMARY KEY (instance)) ENGINE=InnoDB"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS tidegate.conflict (instance {NAME}, seq BIGINT UNSIGNED NOT NULL, \
+             ordinal INT UNSIGNED NOT NULL, object {TEXT} NOT NULL, expected {TEXT} NOT NULL, found {TEXT} NOT NULL, \
+             wanted {TEXT} NOT NULL, decision VARCHAR(8) NULL, decided_by {TEXT} NULL, settled TINYINT NOT NULL, \
+             seen_at DATETIME NOT NULL, PRIMARY KEY (instance, seq, ordinal)) ENGINE=InnoDB"
+        ),
     ];
     for statement in &tables {
         run(conn, statement).await.map_err(|e| e.context("make the schema tidegate"))?;
@@ -318,7 +328,8 @@ pub(crate) async fn reselect(
 pub(crate) async fn forget(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
     Token::new(instance).drop(conn).await?;
     run(conn, "BEGIN").await?;
-    for table in ["xa", "ddl", "kept", "copy", "checkpoint", "permit", "fence", "link"] {
+    for table in ["xa", "ddl", "kept", "copy", "checkpoint", "permit", "fence", "policy", "conflict", "link"]
+    {
         run(conn, &format!("DELETE FROM tidegate.{table} WHERE instance = '{instance}'")).await?;
     }
     run(conn, "COMMIT").await.map(|_| ())

@@ -2,10 +2,11 @@
 
 use crate::batch::{Affected, Batch, Statements};
 use crate::binlog::event::code;
+use crate::conflict;
 use crate::connect::{Endpoint, Server, understand};
 use crate::decode::{Decoder, entries, is_rows};
 use crate::schema;
-use crate::session::{self, Marker, run, run_all, run_each, warnings};
+use crate::session::{self, Marker, Outcome, run, run_all, run_each, warnings};
 use crate::state;
 use crate::target::Knowledge;
 use crate::xa;
@@ -26,7 +27,7 @@ pub(crate) struct LaneWriter {
     pub(crate) conn: Conn,
     opened: Instant,
     pub(crate) server: Server,
-    decoder: Decoder,
+    pub(crate) decoder: Decoder,
     batch: Batch,
     statements: Statements,
     /// The statement that opens the target transaction; empty once it was sent.
@@ -34,6 +35,8 @@ pub(crate) struct LaneWriter {
     mode: Mode,
     packet_bytes_max: usize,
     marked: bool,
+    /// Of a pair: there are others who write, and nothing of theirs may be overwritten.
+    strict: bool,
 }
 
 impl LaneWriter {
@@ -43,7 +46,7 @@ impl LaneWriter {
         lane: u16,
         knowledge: Arc<Knowledge>,
     ) -> Result<Self> {
-        let (mut conn, server, marked) = open_lane(&endpoint, &instance).await?;
+        let (mut conn, server, marked, strict) = open_lane(&endpoint, &instance).await?;
         let packet_bytes_max = packet_bytes_max(&mut conn).await?;
         Ok(Self {
             endpoint,
@@ -60,6 +63,7 @@ impl LaneWriter {
             mode: Mode::Overlap,
             packet_bytes_max,
             marked,
+            strict,
         })
     }
 
@@ -77,9 +81,17 @@ impl LaneWriter {
             }
             _ => {
                 self.begin(checkpoint, mode);
-                let rows = self.take_in(transaction).await?;
-                self.finish().await?;
-                Ok(rows)
+                let written = async {
+                    let rows = self.take_in(transaction).await?;
+                    self.finish().await?;
+                    Ok::<_, Error>(rows)
+                };
+                match written.await {
+                    Err(error) if error.code() == Code::Conflict && mode == Mode::Exact => {
+                        conflict::write_carefully(self, &[transaction], checkpoint).await
+                    }
+                    written => written,
+                }
             }
         }
     }
@@ -162,8 +174,8 @@ impl LaneWriter {
                     format!("{table}: the target would change a value: {what}"),
                 ));
             }
-            if !expected.affected.holds(outcome.affected_rows) {
-                return Err(conflict(table, expected.affected, outcome.affected_rows));
+            if !expected.affected.holds(*outcome) {
+                return Err(met(table, expected.affected, *outcome));
             }
         }
         Ok(())
@@ -193,8 +205,9 @@ impl LaneWriter {
 
     async fn connect_again(&mut self) -> Result<u64> {
         let (before, opened) = (self.conn.id(), self.opened);
-        let (conn, server, marked) = open_lane(&self.endpoint, &self.instance).await?;
-        (self.conn, self.server, self.marked, self.opened) = (conn, server, marked, Instant::now());
+        let (conn, server, marked, strict) = open_lane(&self.endpoint, &self.instance).await?;
+        (self.conn, self.server, self.opened) = (conn, server, Instant::now());
+        (self.marked, self.strict) = (marked, strict);
         // The old session may still hold locks, or even be committing: end it, then wait for what it did.
         session::end_earlier(&mut self.conn, before, opened).await;
         self.batch = Batch::default();
@@ -204,24 +217,25 @@ impl LaneWriter {
     }
 }
 
-/// A session of a lane, and whether it is marked. One of a pair must be.
-async fn open_lane(endpoint: &Endpoint, instance: &InstanceName) -> Result<(Conn, Server, bool)> {
+/// A session of a lane, whether it is marked, and whether it is of a pair: then it must be.
+async fn open_lane(endpoint: &Endpoint, instance: &InstanceName) -> Result<(Conn, Server, bool, bool)> {
     let marker = Marker::new(instance.clone());
     let (mut conn, server) = session::open(endpoint, &marker).await?;
     let marked = session::is_marked(&mut conn, server, &marker).await?;
-    if !marked && state::permit::read(&mut conn, instance, "").await?.is_some() {
+    let paired = state::permit::read(&mut conn, instance, "").await?.is_some();
+    if paired && !marked {
         let what = "the account may not mark what it writes, and the other direction could not tell it from others' writes";
         return Err(Error::new(Code::MissingGrant, what).with_remedy(
             "GRANT TRANSACTION_GTID_TAG, REPLICATION_APPLIER (MariaDB: BINLOG REPLAY) ON *.* to the target's account",
         ));
     }
-    Ok((conn, server, marked))
+    Ok((conn, server, marked, paired))
 }
 
 impl Writer for LaneWriter {
     fn begin(&mut self, checkpoint: &LaneCheckpoint, mode: Mode) {
         self.decoder.refresh();
-        self.batch = Batch::default();
+        self.batch = Batch::new(self.strict);
         self.mode = mode;
         self.opening = format!("BEGIN;{};", state::checkpoint_statement(&self.instance, checkpoint));
     }
@@ -241,6 +255,14 @@ impl Writer for LaneWriter {
         mode: Mode,
     ) -> Fut<'a, u64> {
         Box::pin(self.write_alone(transaction, checkpoint, mode))
+    }
+
+    fn write_carefully<'a>(
+        &'a mut self,
+        transactions: Vec<Transaction<'a>>,
+        checkpoint: &'a LaneCheckpoint,
+    ) -> Fut<'a, u64> {
+        Box::pin(async move { conflict::write_carefully(self, &transactions, checkpoint).await })
     }
 
     fn is_marked(&self) -> bool {
@@ -265,10 +287,15 @@ async fn packet_bytes_max(conn: &mut Conn) -> Result<usize> {
     Ok(bytes.unwrap_or(1 << 20))
 }
 
-fn conflict(table: &str, expected: Affected, affected: u64) -> Error {
+/// A statement did not do what it should.
+fn met(table: &str, expected: Affected, outcome: Outcome) -> Error {
+    let affected = outcome.affected_rows;
     let what = match expected {
         Affected::Rows(rows) => {
             format!("{table}: {rows} rows were to be written or deleted, {affected} were")
+        }
+        Affected::Found(rows) => {
+            format!("{table}: {} of {rows} rows are not what they were at the source", rows - outcome.rows)
         }
         Affected::Updates { sure, .. } => {
             format!("{table}: {sure} rows were to be updated, and some were missing or equal already")

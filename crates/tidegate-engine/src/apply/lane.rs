@@ -132,10 +132,20 @@ async fn write(writer: &mut dyn Writer, job: &mut Job, rows: &mut u64) -> Result
     match &mut job.work {
         Work::Batch(records) => {
             writer.begin(&job.checkpoint, job.mode);
-            for record in records.iter() {
-                *rows += writer.add(transaction(record)).await?;
+            let written = async {
+                for record in records.iter() {
+                    *rows += writer.add(transaction(record)).await?;
+                }
+                writer.commit().await
+            };
+            match written.await {
+                Err(error) if error.code() == Code::Conflict && job.mode == Mode::Exact => {
+                    let transactions = records.iter().map(transaction).collect();
+                    *rows = writer.write_carefully(transactions, &job.checkpoint).await?;
+                    Ok(())
+                }
+                written => written,
             }
-            writer.commit().await
         }
         Work::Big { start, after } => {
             // Only the last record knows the transaction's number and mark, and every piece is to have them.

@@ -122,6 +122,14 @@ impl Writer for SimWriter {
         Box::pin(self.write_alone(transaction, checkpoint, mode))
     }
 
+    fn write_carefully<'a>(
+        &'a mut self,
+        transactions: Vec<Transaction<'a>>,
+        checkpoint: &'a LaneCheckpoint,
+    ) -> Fut<'a, u64> {
+        panic!("{transactions:?} met a conflict at {checkpoint:?}, and nobody else writes here")
+    }
+
     fn recover(&mut self) -> Fut<'_, u64> {
         Box::pin(async move {
             self.end();

@@ -1,0 +1,219 @@
+//! What is written down about conflicts, in the target, and what people decide.
+
+use super::ask;
+use crate::connect::{Endpoint, hex, understand};
+use crate::session::run;
+use crate::state;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use tidegate_model::{Code, Error, InstanceName, Result};
+
+/// Whose version of a row stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The source's: what the log says is written over what is there.
+    Source,
+    /// The target's: the change is left out.
+    Target,
+}
+
+impl Decision {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        [Self::Source, Self::Target].into_iter().find(|one| one.name() == text).ok_or_else(|| {
+            Error::new(
+                Code::CheckpointChanged,
+                format!("tidegate.conflict has a decision that is not known: '{text}'"),
+            )
+        })
+    }
+}
+
+/// What is done without asking anybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Rows that are not what the log expects; `None`: the link stops.
+    pub rows: Option<Decision>,
+    /// Schema changes of the source; `None`: the link stops before each.
+    pub schema_changes: Option<Decision>,
+}
+
+impl Policy {
+    /// Without a word of anybody: rows stop the link, schema changes are carried out.
+    pub const USUAL: Self = Self { rows: None, schema_changes: Some(Decision::Source) };
+}
+
+/// One that was met, with the three versions of the row.
+#[derive(Clone, Debug)]
+pub(crate) struct Conflict {
+    pub(crate) object: String,
+    /// At the source, before the change.
+    pub(crate) expected: String,
+    /// In the target.
+    pub(crate) found: String,
+    /// After the change.
+    pub(crate) wanted: String,
+}
+
+/// Where it lies in the log: the transaction's number and the row's place in it.
+pub(crate) struct Noted {
+    pub(crate) place: (u64, u32),
+    pub(crate) conflict: Conflict,
+}
+
+/// A conflict for a person.
+#[derive(Clone, Debug)]
+pub struct FoundConflict {
+    pub seq: u64,
+    pub ordinal: u32,
+    pub object: String,
+    pub expected: String,
+    pub found: String,
+    pub wanted: String,
+    pub decision: Option<Decision>,
+    pub decided_by: Option<String>,
+    /// The decision was carried out.
+    pub settled: bool,
+    /// By the target's clock, UTC.
+    pub seen_at: String,
+}
+
+pub(crate) async fn policy(conn: &mut Conn, instance: &InstanceName) -> Result<Policy> {
+    let question =
+        format!("SELECT conflicts, schema_changes FROM tidegate.policy WHERE instance = '{instance}'");
+    let found: Option<(String, String)> = conn.query_first(question).await.map_err(understand)?;
+    let Some((rows, schema_changes)) = found else { return Ok(Policy::USUAL) };
+    let read = |text: String| if text == "ask" { Ok(None) } else { Decision::parse(&text).map(Some) };
+    Ok(Policy { rows: read(rows)?, schema_changes: read(schema_changes)? })
+}
+
+pub(crate) async fn decision_about(
+    conn: &mut Conn,
+    instance: &InstanceName,
+    (seq, ordinal): (u64, u32),
+) -> Result<Option<Decision>> {
+    let question = format!(
+        "SELECT decision FROM tidegate.conflict WHERE instance = '{instance}' AND seq = {seq} AND ordinal = {ordinal}"
+    );
+    let found: Option<Option<String>> = conn.query_first(question).await.map_err(understand)?;
+    found.flatten().map(|text| Decision::parse(&text)).transpose()
+}
+
+/// Writes one down, or that what was decided about it was carried out.
+pub(crate) async fn note(
+    conn: &mut Conn,
+    instance: &InstanceName,
+    noted: &Noted,
+    settled_by: Option<Decision>,
+) -> Result<()> {
+    run(conn, &note_statement(instance, noted, settled_by)).await.map(|_| ())
+}
+
+/// The same, to be run with something else.
+pub(crate) fn note_statement(instance: &InstanceName, noted: &Noted, settled_by: Option<Decision>) -> String {
+    let (seq, ordinal) = noted.place;
+    let Conflict { object, expected, found, wanted } = &noted.conflict;
+    // In hexadecimal: it runs in the sessions of lanes, which speak no character set.
+    let text = |text: &str| format!("_utf8mb4 {}", hex(text.as_bytes()));
+    let (decision, settled) = settled_by.map_or(("NULL".to_owned(), 0), |by| (format!("'{}'", by.name()), 1));
+    format!(
+        "INSERT INTO tidegate.conflict (instance, seq, ordinal, object, expected, found, wanted, decision, decided_by, settled, \
+         seen_at) VALUES ('{instance}', {seq}, {ordinal}, {}, {}, {}, {}, {decision}, NULL, {settled}, UTC_TIMESTAMP()) \
+         ON DUPLICATE KEY UPDATE settled = {settled}, expected = VALUES(expected), found = VALUES(found), \
+         wanted = VALUES(wanted), decision = COALESCE(decision, {decision})",
+        text(object),
+        text(expected),
+        text(found),
+        text(wanted)
+    )
+}
+
+impl Endpoint {
+    /// The conflicts that a link has met here, the oldest first; the settled ones too, if they are wanted.
+    pub async fn conflicts(&self, instance: &InstanceName, settled: bool) -> Result<Vec<FoundConflict>> {
+        type Row = (u64, u32, String, String, String, String, Option<String>, Option<String>, bool, String);
+        let mut conn = ask(self).await?;
+        let only = if settled { "" } else { "AND settled = 0" };
+        let question = format!(
+            "SELECT seq, ordinal, object, expected, found, wanted, decision, decided_by, settled, \
+             DATE_FORMAT(seen_at, '%Y-%m-%dT%TZ') FROM tidegate.conflict WHERE instance = '{instance}' {only} ORDER BY seq, ordinal"
+        );
+        let rows: Result<Vec<Row>> = conn.query(question).await.map_err(understand);
+        let rows = match rows {
+            // No link of this version has run here.
+            Err(error) if error.code() == Code::MissingTable => Vec::new(),
+            rows => rows?,
+        };
+        let read =
+            |(seq, ordinal, object, expected, found, wanted, decision, decided_by, settled, seen_at): Row| {
+                let decision = decision.map(|text| Decision::parse(&text)).transpose()?;
+                Ok(FoundConflict {
+                    seq,
+                    ordinal,
+                    object,
+                    expected,
+                    found,
+                    wanted,
+                    decision,
+                    decided_by,
+                    settled,
+                    seen_at,
+                })
+            };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Decides about conflicts that are open: one, or all. Answers about how many.
+    pub async fn decide_conflicts(
+        &self,
+        instance: &InstanceName,
+        place: Option<(u64, u32)>,
+        decision: Decision,
+        by: &str,
+    ) -> Result<u64> {
+        let mut conn = self.decider(instance).await?;
+        let only = place.map(|(seq, ordinal)| format!("AND seq = {seq} AND ordinal = {ordinal}"));
+        let statement = format!(
+            "UPDATE tidegate.conflict SET decision = '{}', decided_by = _utf8mb4 {} WHERE instance = '{instance}' \
+             AND settled = 0 {}",
+            decision.name(),
+            hex(by.as_bytes()),
+            only.unwrap_or_default()
+        );
+        run(&mut conn, &statement).await.map(|outcome| outcome.affected_rows)
+    }
+
+    /// What a link does without asking.
+    pub async fn policy(&self, instance: &InstanceName) -> Result<Policy> {
+        let mut conn = ask(self).await?;
+        match policy(&mut conn, instance).await {
+            Err(error) if error.code() == Code::MissingTable => Ok(Policy::USUAL),
+            found => found,
+        }
+    }
+
+    pub async fn put_policy(&self, instance: &InstanceName, policy: Policy) -> Result<()> {
+        let mut conn = self.decider(instance).await?;
+        let name = |decision: Option<Decision>| decision.map_or("ask", Decision::name);
+        let statement = format!(
+            "REPLACE INTO tidegate.policy VALUES ('{instance}', '{}', '{}')",
+            name(policy.rows),
+            name(policy.schema_changes)
+        );
+        run(&mut conn, &statement).await.map(|_| ())
+    }
+
+    /// Writes as the link does: its own log tells it from what applications write.
+    async fn decider(&self, instance: &InstanceName) -> Result<Conn> {
+        let (mut conn, _) =
+            crate::session::open(self, &crate::session::Marker::new(instance.clone())).await?;
+        state::prepare(&mut conn).await?;
+        Ok(conn)
+    }
+}
