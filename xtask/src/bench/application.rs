@@ -15,6 +15,8 @@ pub(super) const DATABASE: &str = "shop";
 /// Transactions a second, all writers together.
 const RATE: u32 = 1000;
 const WRITERS: u64 = 4;
+/// Behind the answer to a statement.
+const DONE: &str = "carried out";
 
 pub(super) fn schema() -> String {
     format!(
@@ -45,8 +47,8 @@ struct Writer {
     sessions: [Session; 2],
 }
 
-/// A session of the `mysql` client, which says of each transaction when it is committed.
-struct Session {
+/// A session of the `mysql` client that stays open, and says of each statement when it was carried out.
+pub(super) struct Session {
     /// Ends with this value.
     _client: Process,
     statements: ChildStdin,
@@ -128,7 +130,7 @@ impl Writer {
 }
 
 impl Session {
-    fn open(server: &Server) -> Result<Session, String> {
+    pub(super) fn open(server: &Server) -> Result<Session, String> {
         let mut command = tied(&server.client("mysql")?);
         command.args(["-N", "-B", "--unbuffered"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
@@ -140,17 +142,26 @@ impl Session {
         Ok(session)
     }
 
-    /// The client answers the question behind the statement only if the statement has succeeded; else it ends.
-    fn run(&mut self, sql: &str) -> Result<Instant, String> {
-        let sent = self.statements.write_all(format!("{sql}; SELECT 'done';\n").as_bytes());
+    /// Answers when it was known that a statement was carried out.
+    pub(super) fn run(&mut self, sql: &str) -> Result<Instant, String> {
+        self.ask(sql)?;
+        Ok(Instant::now())
+    }
+
+    /// The lines that the statements answer. The client answers the question behind them only if they have succeeded; else
+    /// it ends.
+    pub(super) fn ask(&mut self, sql: &str) -> Result<Vec<String>, String> {
+        let sent = self.statements.write_all(format!("{sql}; SELECT '{DONE}';\n").as_bytes());
         sent.map_err(|error| format!("the mysql client takes nothing more: {error}"))?;
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer).map_err(|error| format!("the mysql client: {error}"))?;
-        let now = Instant::now();
-        if answer.trim() == "done" {
-            Ok(now)
-        } else {
-            Err(format!("the mysql client did not carry out \"{sql}\""))
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.answers.read_line(&mut line).map_err(|error| format!("the mysql client: {error}"))?;
+            match line.trim_end_matches('\n') {
+                DONE => return Ok(lines),
+                "" if line.is_empty() => return Err(format!("the mysql client did not carry out \"{sql}\"")),
+                text => lines.push(text.to_owned()),
+            }
         }
     }
 }

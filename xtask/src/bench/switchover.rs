@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use tidegate_sandbox::Server;
 
 use super::Bench;
-use super::application::{self, Application};
+use super::application::{self, Application, Session};
 use super::report::{Measure, Measured, Sample};
-use super::servers::{self, executed};
+use super::servers;
 use crate::program::Program;
 use crate::service::Service;
 use crate::wait;
@@ -147,12 +147,12 @@ impl Sides {
         name: &str,
         count: u64,
         engine: impl Fn() -> (f64, f64),
-        turn: impl Fn(&Server, &Server) -> Result<(), String>,
+        mut turn: impl FnMut(&Server, &Server) -> Result<(), String>,
     ) -> Result<Windows, String> {
         let used = |sides: &Sides| sides.servers.each_ref().map(Server::cpu_seconds);
         let (before, engine_before, written) = (used(self), engine().0, self.application.transactions());
         let started = Instant::now();
-        let ms: Vec<f64> = (0..count).map(|_| self.window(&turn)).collect::<Result<_, String>>()?;
+        let ms: Vec<f64> = (0..count).map(|_| self.window(&mut turn)).collect::<Result<_, String>>()?;
         let after = used(self);
         let rows = self.application.transactions() - written;
         let quantiles = Quantiles::of(ms.clone());
@@ -200,7 +200,7 @@ impl<'a> Ours<'a> {
             ])?;
             service.ask(&["start", INSTANCE])?;
             service.ask(&["wait", INSTANCE, "--for", "caught-up"])?;
-            service.run(&["reverse", "create", INSTANCE])?;
+            service.run(&["reverse", "create", INSTANCE, "--from", "now"])?;
             service.ask(&["wait", &format!("{INSTANCE}-reverse"), "--for", "Collecting"]).map(drop)
         })?;
         Ok(Ours { service, sides })
@@ -217,9 +217,10 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// Two servers that replicate natively, and what an administrator's script does with them.
+/// Two servers that replicate natively, and an administrator who is logged in to both: the script's time is the servers'.
 struct Script {
     sides: Sides,
+    administrator: [Session; 2],
 }
 
 impl Script {
@@ -229,25 +230,30 @@ impl Script {
             servers::seed_replica(first, second, application::DATABASE)?;
             second.sql("START REPLICA; SET GLOBAL super_read_only = ON").map(drop)
         })?;
-        Ok(Script { sides })
+        let [first, second] = sides.servers.each_ref().map(Session::open);
+        Ok(Script { sides, administrator: [first?, second?] })
     }
 
     fn measure(&mut self, count: u64) -> Result<Windows, String> {
-        self.sides.measure("the script", count, || (0.0, 0.0), turn_around)
+        let (home, [first, second]) = (self.sides.servers[0].port(), &mut self.administrator);
+        let turn = |old: &Server, new: &Server| {
+            if old.port() == home { turn_around(first, second, new) } else { turn_around(second, first, new) }
+        };
+        self.sides.measure("the script", count, || (0.0, 0.0), turn)
     }
 }
 
 /// The application has been stopped. Closes the one side, lets the other have everything, opens it, and makes the first its
 /// replica.
-fn turn_around(old: &Server, new: &Server) -> Result<(), String> {
-    old.sql("SET GLOBAL super_read_only = ON")?;
-    let goal = executed(old)?;
-    let answer = new.sql(&format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{goal}', {REPLICA_SECONDS})"))?;
-    if answer.trim() != "0" {
-        return Err(format!("the replica does not have everything after {REPLICA_SECONDS} s"));
+fn turn_around(old: &mut Session, new: &mut Session, server: &Server) -> Result<(), String> {
+    let goal = old.ask("SET GLOBAL super_read_only = ON; SELECT @@GLOBAL.gtid_executed")?.concat();
+    let goal = goal.replace("\\n", "");
+    let answer = new.ask(&format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{goal}', {REPLICA_SECONDS})"))?;
+    if answer != ["0"] {
+        return Err(format!("the replica does not have everything after {REPLICA_SECONDS} s: {answer:?}"));
     }
-    new.sql("STOP REPLICA; RESET REPLICA ALL; SET GLOBAL super_read_only = OFF")?;
-    old.sql(&format!("{}; START REPLICA", servers::replica_of(new))).map(drop)
+    new.run("STOP REPLICA; RESET REPLICA ALL; SET GLOBAL super_read_only = OFF")?;
+    old.run(&format!("{}; START REPLICA", servers::replica_of(server))).map(drop)
 }
 
 #[cfg(test)]

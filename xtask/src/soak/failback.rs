@@ -35,6 +35,12 @@ pub(super) struct Course {
     pub(super) kill: bool,
 }
 
+impl Course {
+    fn turns(&self) -> u64 {
+        2 * self.cycles + 1
+    }
+}
+
 /// One direction, by the side that its link reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
@@ -104,13 +110,17 @@ fn campaign(program: &Program, arena: &Arena, course: &Course) -> Result<String,
     let home = arena.folder.join("service");
     fs::create_dir_all(&home).map_err(|error| format!("cannot create {}: {error}", home.display()))?;
     let mut campaign = Campaign::begin(program, arena, course, &home)?;
-    for cycle in 1..=course.cycles {
-        for side in [Side::A, Side::B] {
-            let text = campaign.turn(side, 2 * cycle - u64::from(side == Side::A))?;
-            println!("cycle {cycle}, {} to {}: {text}", side.name(), side.other().name());
-        }
+    // Once more at the end, so that the last load is on A too.
+    for number in 1..=course.turns() {
+        let side = if number.is_multiple_of(2) { Side::B } else { Side::A };
+        let text = campaign.turn(side, number)?;
+        println!("cycle {}, {} to {}: {text}", number.div_ceil(2), side.name(), side.other().name());
     }
     campaign.end()?;
+    let never = campaign.hits.lacking(1);
+    if course.kill && !never.is_empty() {
+        return Err(format!("the service never crashed at {never:?}"));
+    }
     Ok(campaign.summary(started.elapsed()))
 }
 
@@ -130,17 +140,7 @@ impl<'a> Campaign<'a> {
         let load = Traffic::start(a, &arena.folder, None)?;
         pair.begin(&a.url(), &b.url())?;
         load.stop(a)?;
-        // Written after everything else: once it is there, all of it has been captured.
-        let last = format!("CREATE TABLE {DATABASE}.last_before_the_reverse (id INT PRIMARY KEY)");
-        a.sql(&last)?;
-        let arrived = wait::until(READ_DEADLINE, || {
-            let tables = format!(
-                "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '{DATABASE}' \
-                 AND table_name = 'last_before_the_reverse'"
-            );
-            Ok((b.sql(&tables)? == "1").then_some(()))
-        })?;
-        arrived.ok_or("the last change of the load does not come to B")?;
+        make_last(a, b, "last_before_the_reverse")?;
         pair.wait_until_level(FORWARD)?;
         pair.begin_reverse()?;
         let ledger = |server: &Server, link: &str| -> Result<Ledger, String> {
@@ -191,18 +191,12 @@ impl<'a> Campaign<'a> {
         Ok(format!("{committed} transactions, {verb} {how}; identical, none echoed, none on the wrong side"))
     }
 
-    /// Ends with load on A, where it began, and no move.
+    /// What one link wrote in the last turn the other has read for certain once it brings what was written after it.
     fn end(&mut self) -> Result<(), String> {
-        self.load(Side::A, 2 * self.course.cycles + 1)?;
-        let goal = self.server(Side::B);
-        let source = self.server(Side::A);
-        // Who writes has no reason to rest, so it is looked until both are the same.
-        let same = wait::until(READ_DEADLINE, || {
-            let found = compare::difference(source, goal, DATABASE, &self.arena.folder)?;
-            Ok(found.is_none().then_some(()))
-        })?;
-        same.ok_or("A and B do not become the same after the last load")?;
-        self.check(Side::A).map(drop)
+        let (source, target) = (self.server(Side::B), self.server(Side::A));
+        self.pair.wait_until_streams(REVERSE)?;
+        make_last(source, target, "last_of_all")?;
+        self.check(Side::B).map(drop)
     }
 
     fn load(&mut self, side: Side, number: u64) -> Result<(), String> {
@@ -264,7 +258,7 @@ impl<'a> Campaign<'a> {
     }
 
     fn summary(&self, took: Duration) -> String {
-        let turns = 2 * self.course.cycles;
+        let turns = self.course.turns();
         let [a, b] = &self.ledgers;
         let how = if self.course.kill {
             let lacking = self.hits.lacking(turns);
@@ -294,4 +288,14 @@ impl<'a> Campaign<'a> {
             took.as_secs_f64()
         )
     }
+}
+
+/// Writes something to the one side, and waits until it is on the other: then a link has captured all that came before it.
+fn make_last(source: &Server, target: &Server, table: &str) -> Result<(), String> {
+    source.sql(&format!("CREATE TABLE {DATABASE}.{table} (id INT PRIMARY KEY)"))?;
+    let tables = format!(
+        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '{DATABASE}' AND table_name = '{table}'"
+    );
+    let arrived = wait::until(READ_DEADLINE, || Ok((target.sql(&tables)? == "1").then_some(())))?;
+    arrived.ok_or_else(|| format!("{table} does not come to the other side"))
 }

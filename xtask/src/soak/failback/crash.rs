@@ -48,8 +48,7 @@ pub(super) fn under_load(pair: &mut Pair<'_>, writes: &str, hits: &mut Hits) -> 
         hits.add(begins);
     }
     pair.restart(Some(ended))?;
-    let streams = wait::until(DEADLINE, || Ok(pair.show(writes)?.streams().then_some(())))?;
-    streams.ok_or_else(|| format!("{writes} does not stream after a crash at {begins}"))?;
+    pair.wait_until_streams(writes)?;
     pair.service.process.signal("TERM")?;
     if ends_at(pair, ended)? {
         hits.add(ended);

@@ -80,8 +80,12 @@ impl<'a> Pair<'a> {
             &include,
         ])?;
         self.service.ask(&["start", FORWARD])?;
-        let streams = wait::until(DEADLINE, || Ok(self.show(FORWARD)?.streams().then_some(())))?;
-        streams.ok_or_else(|| format!("{FORWARD} does not stream: {}", self.told(FORWARD)))
+        self.wait_until_streams(FORWARD)
+    }
+
+    pub(super) fn wait_until_streams(&self, name: &str) -> Result<(), String> {
+        let streams = wait::until(DEADLINE, || Ok(self.show(name)?.streams().then_some(())))?;
+        streams.ok_or_else(|| format!("{name} does not stream: {}", self.told(name)))
     }
 
     pub(super) fn begin_reverse(&self) -> Result<(), String> {
