@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: Tidegate beside what MySQL brings along for the same work, in one run, on the same servers.
 
+mod application;
 mod big;
 mod capture;
 mod catchup;
@@ -7,6 +8,7 @@ mod copy;
 mod lag;
 mod report;
 mod servers;
+mod switchover;
 
 use std::fs;
 use std::path::PathBuf;
@@ -52,6 +54,8 @@ pub(crate) enum Scenario {
     MysqlLagP99,
     /// One transaction of 2 GB
     MysqlBigTransaction,
+    /// For how long nobody can write while the right to write moves, at 1,000 transactions a second
+    Switchover,
 }
 
 /// What every scenario works with.
@@ -121,6 +125,7 @@ fn measure(scenario: Scenario, bench: &Bench) -> Result<Vec<Measured>, String> {
         // One harness measures both.
         Scenario::MysqlLagP50 | Scenario::MysqlLagP99 => lag::run(bench),
         Scenario::MysqlBigTransaction => big::run(bench),
+        Scenario::Switchover => switchover::run(bench),
     }
 }
 

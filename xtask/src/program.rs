@@ -17,6 +17,8 @@ use crate::wait;
 
 /// Names a built `tidegate` to use in place of building one, as for a released binary.
 const PROGRAM_VARIABLE: &str = "TIDEGATE_PROGRAM";
+const NAME: &str = "tidegate";
+const EXECUTABLE: &[&str] = &["-p", "tidegate", "--bin", NAME];
 /// So many of the log's last lines go into a message.
 const LOG_LINES: usize = 12;
 /// A link that is asked to end does so at its next commit.
@@ -24,22 +26,32 @@ const STOP_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Builds one executable with all its optimisations and answers where it is. Cargo's own progress is shown.
 pub(crate) fn build(arguments: &[&str], name: &str) -> Result<PathBuf, String> {
+    build_with(&[&["--release"], arguments].concat(), name)
+}
+
+fn build_with(arguments: &[&str], name: &str) -> Result<PathBuf, String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "--message-format=json-render-diagnostics"])
+        .args(["build", "--message-format=json-render-diagnostics"])
         .args(arguments)
         .current_dir(workspace_root())
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cannot run cargo: {error}"))?;
     if !output.status.success() {
-        return Err(format!("cargo build --release {} failed ({})", arguments.join(" "), output.status));
+        return Err(format!("cargo build {} failed ({})", arguments.join(" "), output.status));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let built = text.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
     let found =
         built.filter(|artifact| artifact.target.name == name).find_map(|artifact| artifact.executable);
     found.ok_or_else(|| format!("cargo built no executable {name}"))
+}
+
+/// What the environment names.
+fn named() -> Option<Program> {
+    let path = env::var_os(PROGRAM_VARIABLE).filter(|path| !path.is_empty())?;
+    Some(Program { path: path.into() })
 }
 
 /// One of cargo's messages, as far as it matters here.
@@ -98,10 +110,18 @@ pub(crate) struct Failure {
 impl Program {
     /// Built now, unless the environment names one that is to be used as it is.
     pub(crate) fn build() -> Result<Program, String> {
-        if let Some(path) = env::var_os(PROGRAM_VARIABLE).filter(|path| !path.is_empty()) {
-            return Ok(Program { path: path.into() });
+        match named() {
+            Some(program) => Ok(program),
+            None => Ok(Program { path: build(EXECUTABLE, NAME)? }),
         }
-        Ok(Program { path: build(&["-p", "tidegate", "--bin", "tidegate"], "tidegate")? })
+    }
+
+    /// The same with its assertions, and with the points at which it can be told to crash.
+    pub(crate) fn build_with_crash_points() -> Result<Program, String> {
+        match named() {
+            Some(program) => Ok(program),
+            None => Ok(Program { path: build_with(EXECUTABLE, NAME)? }),
+        }
     }
 
     /// Starts `tidegate sync`; `extra` are further arguments.

@@ -1,6 +1,6 @@
 //! A running `tidegate server`, and the command line that asks it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,6 +9,11 @@ use serde::Deserialize;
 
 use crate::process::{Process, tied};
 use crate::program::Program;
+
+/// Names a point at which the service ends itself, as a power cut would end it. A release build has no such points.
+const CRASH_VARIABLE: &str = "TIDEGATE_CRASH_AT";
+/// In the service's folder.
+const PASSWORD_FILE: &str = "password";
 
 pub(crate) struct Service<'a> {
     program: &'a Program,
@@ -32,25 +37,54 @@ struct Key {
 impl<'a> Service<'a> {
     /// Starts it and logs in as admin. The first start says a password; later ones find it in the folder.
     pub(crate) fn start(program: &'a Program, home: &'a Path) -> Result<Self, String> {
+        let service = Self::serve(program, home, "warn", None, Stdio::inherit())?;
+        service.log_in()?;
+        Ok(service)
+    }
+
+    /// The same, but what it says goes to a file in the folder. It ends by itself at `point`, if one is named, which may be
+    /// before anybody can log in.
+    pub(crate) fn start_logged(
+        program: &'a Program,
+        home: &'a Path,
+        point: Option<&str>,
+    ) -> Result<Self, String> {
+        let path = home.join("server.log");
+        let log = File::options().create(true).append(true).open(&path);
+        let log = log.map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+        let service = Self::serve(program, home, "info", point, log.into())?;
+        match service.log_in() {
+            Err(text) if point.is_none() => Err(text),
+            _ => Ok(service),
+        }
+    }
+
+    fn serve(
+        program: &'a Program,
+        home: &'a Path,
+        level: &str,
+        point: Option<&str>,
+        log: Stdio,
+    ) -> Result<Self, String> {
         let mut command = program.plain();
-        command
-            .args(["server", "--json", "--listen", "127.0.0.1:0", "--log-level", "warn"])
-            .env("HOME", home);
+        command.args(["server", "--json", "--listen", "127.0.0.1:0", "--log-level", level]).env("HOME", home);
+        command.envs(point.map(|point| (CRASH_VARIABLE, point)));
         let mut command = tied(&command);
-        command.stdout(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(log);
         let mut process = Process::start("tidegate server", command)?;
         let output = process.child.stdout.take().ok_or("the server has no output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
         let said: Listening = serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"))?;
-        let file = home.join("password");
         if let Some(password) = &said.first_password {
-            fs::write(&file, password).map_err(|error| error.to_string())?;
+            fs::write(home.join(PASSWORD_FILE), password).map_err(|error| error.to_string())?;
         }
-        let service = Self { program, home, address: said.listening, process };
-        let file = file.display().to_string();
-        service.run(&["login", "--server", &service.address, "--password-file", &file])?;
-        Ok(service)
+        Ok(Self { program, home, address: said.listening, process })
+    }
+
+    fn log_in(&self) -> Result<(), String> {
+        let file = self.home.join(PASSWORD_FILE).display().to_string();
+        self.run(&["login", "--server", &self.address, "--password-file", &file]).map(drop)
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Result<String, String> {

@@ -1,12 +1,16 @@
 //! `cargo xtask soak`: random load and random damage, and afterwards a comparison that uses nothing of ours.
 
 mod api;
+mod arena;
 mod compare;
+mod failback;
 mod kill;
 mod links;
 mod random;
 mod statements;
 mod workload;
+
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use tidegate_sandbox::Flavour;
@@ -32,6 +36,22 @@ pub(crate) enum Action {
         /// The same seed makes the same requests
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Applications move to the target and come back, under load, again and again: nothing is lost, nothing goes round in
+    /// circles, and nothing is written where nobody may
+    Failback {
+        /// Of which kind both servers are: mysql or mariadb
+        #[arg(long, value_parser = flavour, default_value = "mysql")]
+        flavour: Flavour,
+        /// How often applications move there and back
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+        cycles: u64,
+        /// How long applications write before each move
+        #[arg(long, value_name = "N", default_value_t = 6)]
+        seconds: u64,
+        /// End the service at every point of every move at which it can be told to, as a power cut would
+        #[arg(long)]
+        kill: bool,
     },
     /// Many links on one service: starting all, restarting all, and what they cost when nothing happens
     Links {
@@ -59,6 +79,14 @@ pub(crate) fn run(action: &Action) -> Result<(), String> {
             links::run(&Program::build()?, *count)
         }
         Action::Api { examples, seed } => api(*examples, *seed),
+        Action::Failback { flavour, cycles, seconds, kill } => {
+            tidegate_sandbox::install_flavour(*flavour)?;
+            tidegate_sandbox::sysbench()?;
+            let program = if *kill { Program::build_with_crash_points()? } else { Program::build()? };
+            let course =
+                failback::Course { cycles: *cycles, load: Duration::from_secs(*seconds), kill: *kill };
+            failback::run(&program, *flavour, &course)
+        }
         Action::Kill { flavour, range } => kill(*flavour, range.first_seed, range.seeds),
     }
 }

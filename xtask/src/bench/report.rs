@@ -1,6 +1,7 @@
 //! Numbers of several runs, their medians, and where they go.
 
 use std::fs;
+use std::path::PathBuf;
 use std::thread;
 
 use serde::Serialize;
@@ -163,12 +164,18 @@ impl Report {
 /// The commit that is checked out, read from git's own files.
 fn commit() -> Option<String> {
     let git = workspace_root().join(".git");
-    let head = fs::read_to_string(git.join("HEAD")).ok()?;
+    // In a second working tree it is a file that says where the rest is.
+    let own =
+        fs::read_to_string(&git).ok().and_then(|text| Some(text.strip_prefix("gitdir: ")?.trim().into()));
+    let own: PathBuf = own.unwrap_or(git);
+    let shared =
+        fs::read_to_string(own.join("commondir")).map_or_else(|_| own.clone(), |text| own.join(text.trim()));
+    let head = fs::read_to_string(own.join("HEAD")).ok()?;
     let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
-    if let Ok(commit) = fs::read_to_string(git.join(name)) {
+    if let Ok(commit) = fs::read_to_string(shared.join(name)) {
         return Some(commit.trim().to_owned());
     }
-    let packed = fs::read_to_string(git.join("packed-refs")).ok()?;
+    let packed = fs::read_to_string(shared.join("packed-refs")).ok()?;
     let line = packed.lines().find(|line| line.ends_with(&format!(" {name}")))?;
     line.split(' ').next().map(str::to_owned)
 }

@@ -105,12 +105,16 @@ pub(super) fn dump_and_load(
 /// Makes a server ready to replicate natively from where the source is now. It does not start yet.
 pub(super) fn seed_replica(source: &Server, replica: &Server, database: &str) -> Result<(), String> {
     dump_and_load(source, replica, database, true)?;
-    let sql = format!(
+    replica.sql(&replica_of(source)).map(drop)
+}
+
+/// The statement that makes a server a replica of another.
+pub(super) fn replica_of(source: &Server) -> String {
+    format!(
         "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = {}, SOURCE_USER = 'root', \
          SOURCE_PASSWORD = '', SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1",
         source.port()
-    );
-    replica.sql(&sql).map(drop)
+    )
 }
 
 /// Starts native replication and waits until it has all that the source has; the value is the seconds it took.

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tidegate_sandbox::{Flavour, Options, Server, scratch, workspace_root};
+use tidegate_sandbox::{Flavour, Server};
 
+use super::arena::Arena;
 use super::compare;
 use super::random::Random;
 use super::statements::{COUNTERS, schema_of};
@@ -33,14 +34,6 @@ const STREAMS: [Stream; 3] = [
     Stream { number: 2, schema_percent: 0, burst: 10, pause: Duration::from_millis(10) },
     Stream { number: 3, schema_percent: 50, burst: 2, pause: Duration::from_millis(40) },
 ];
-
-/// Two servers and the folder that holds everything of one run.
-struct Arena {
-    flavour: Flavour,
-    folder: PathBuf,
-    source: Server,
-    target: Server,
-}
 
 pub(super) fn run(program: &Program, flavour: Flavour, seeds: Range<u64>) -> Result<(), String> {
     let mut arena = Arena::open(flavour)?;
@@ -73,42 +66,8 @@ pub(super) fn run(program: &Program, flavour: Flavour, seeds: Range<u64>) -> Res
     if failed.is_empty() { Ok(()) } else { Err(format!("these seeds failed: {failed:?}")) }
 }
 
-impl Arena {
-    fn open(flavour: Flavour) -> Result<Arena, String> {
-        let folder = scratch("soak")?;
-        let start = |name: &str, id| Server::start(Options::new(flavour, id), &folder.join(name));
-        let (source, target) = (start("source", 1)?, start("target", 2)?);
-        Ok(Arena { flavour, source, target, folder })
-    }
-
-    fn folder_of(&self, seed: u64) -> PathBuf {
-        self.folder.join(format!("seed-{seed}"))
-    }
-
-    /// Ends the servers and moves everything to where no later run sweeps it away.
-    fn keep(&mut self) -> Result<PathBuf, String> {
-        for server in [&mut self.source, &mut self.target] {
-            server.stop();
-            server.keep();
-        }
-        let kept = workspace_root().join(".sandbox").join("failed");
-        fs::create_dir_all(&kept).map_err(|error| format!("cannot create {}: {error}", kept.display()))?;
-        let kept = kept.join(self.folder.file_name().unwrap_or_default());
-        fs::rename(&self.folder, &kept).map_err(|error| {
-            format!("cannot move {} to {}: {error}", self.folder.display(), kept.display())
-        })?;
-        Ok(kept)
-    }
-}
-
-impl Drop for Arena {
-    fn drop(&mut self) {
-        for server in [&mut self.source, &mut self.target] {
-            server.kill();
-        }
-        // Gone already when it was kept.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
+fn folder_of(arena: &Arena, seed: u64) -> PathBuf {
+    arena.folder.join(format!("seed-{seed}"))
 }
 
 /// Runs one seed in databases of its own.
@@ -119,7 +78,7 @@ fn one_seed(program: &Program, arena: &Arena, seed: u64) -> Result<String, Strin
         target: arena.target.url(),
         include: vec![format!("{database}.*")],
         name: format!("soak-{seed}"),
-        folder: arena.folder_of(seed),
+        folder: folder_of(arena, seed),
     };
     fs::create_dir_all(&route.folder)
         .map_err(|error| format!("cannot create {}: {error}", route.folder.display()))?;
@@ -231,6 +190,6 @@ fn clear(arena: &Arena, seed: u64, all_of_it: bool) -> Result<(), String> {
     if all_of_it {
         arena.target.sql("DROP DATABASE tidegate")?;
     }
-    let folder = arena.folder_of(seed);
+    let folder = folder_of(arena, seed);
     fs::remove_dir_all(&folder).map_err(|error| format!("cannot delete {}: {error}", folder.display()))
 }
