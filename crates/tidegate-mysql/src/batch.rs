@@ -457,8 +457,9 @@ impl TableBatch {
             if rows.peek().is_none() || count == frame.rows_max || out.sql.len() - start >= STATEMENT_BYTES {
                 out.sql.extend_from_slice(frame.tail.as_bytes());
                 let affected = affected(count, count - unsure, unsure);
-                // An update in place converts a value twice.
-                out.close(Expected { affected, warnings_max: 2 * zeros }, &self.name);
+                // An update in place converts a value twice. A question changes no value, whatever it warns of.
+                let warnings_max = if matches!(affected, Affected::Found(_)) { u64::MAX } else { 2 * zeros };
+                out.close(Expected { affected, warnings_max }, &self.name);
                 (count, unsure, zeros) = (0, 0, 0);
             }
         }

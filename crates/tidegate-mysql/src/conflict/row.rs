@@ -156,6 +156,9 @@ impl CarefulRow {
         let cells = self.columns.iter().enumerate().map(|(at, name)| {
             let value = match row.as_ref(at) {
                 None | Some(Value::NULL) => "NULL".to_owned(),
+                Some(Value::Bytes(bytes)) if row.columns_ref()[at].column_type().is_numeric_type() => {
+                    String::from_utf8_lossy(bytes).into_owned()
+                }
                 Some(Value::Bytes(bytes)) => shown_bytes(bytes),
                 Some(other) => other.as_sql(true),
             };

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::{Progress, Step};
-use tidegate_model::{InstanceName, Result, Selection, Source};
+use tidegate_model::{Error, InstanceName, Permits, Result, Selection, Source};
 use tidegate_mysql::{Endpoint, MysqlSource, MysqlTarget};
 use tidegate_sandbox::Server;
 use tokio::runtime::Runtime;
@@ -61,6 +61,37 @@ impl Link {
             Ok(outcome) => assert_eq!(outcome, Outcome::CaughtUp),
             Err(error) => panic!("link {}: {error}\n  fix: {}", self.name, error.remedy()),
         }
+    }
+
+    /// Runs until it stops with an error.
+    #[track_caller]
+    pub(crate) fn fails(&self) -> Error {
+        let running = self.start(true);
+        let ended = self.runtime.block_on(async { tokio::time::timeout(DEADLINE, running.task).await });
+        match ended.expect("it ends in time").expect("no panic") {
+            Ok(outcome) => panic!("link {} met nothing: {outcome:?}", self.name),
+            Err(error) => error,
+        }
+    }
+
+    /// Gives it a permit.
+    #[track_caller]
+    pub(crate) fn become_one_of_a_pair(&self) {
+        let permit = self.runtime.block_on(async { self.target().change_permit(None, true).await });
+        assert!(permit.expect("a permit").held);
+    }
+
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint::from_url(&self.pair.target.url()).expect("an address")
+    }
+
+    pub(crate) fn name(&self) -> &InstanceName {
+        &self.name
+    }
+
+    /// Runs what a test asks of the adapter itself.
+    pub(crate) fn wait_for<T>(&self, asked: impl Future<Output = T>) -> T {
+        self.runtime.block_on(asked)
     }
 
     pub(crate) fn target(&self) -> MysqlTarget {

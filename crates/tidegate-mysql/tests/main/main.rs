@@ -3,6 +3,7 @@
 mod cases;
 mod charsets;
 mod compare;
+mod conflict;
 mod fence;
 mod keys;
 mod link;

@@ -492,6 +492,8 @@ fn run(pair: &Pair, database: &str, families: &[Family]) {
     link.catch_up();
     assert_same(pair, database, "changed while the link was down");
 
+    // From here on every column of every row is looked at before it is written.
+    link.become_one_of_a_pair();
     let mut running = link.stream();
     sql(&pair.source, &script(&traffic(families, 2)));
     running.wait();
