@@ -2,9 +2,10 @@
 
 use crate::{
     AccountView, AlertSettings, Alerts, AuditEntry, Cleanup, CommandAnswer, CommandRequest, CommandResult,
-    Commands, CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName, NewPasswords,
-    NewReverse, Objects, ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, ReversePreview,
-    Skip, Status, Takeover, TakeoverPlan, Transition, TreeRequest, TreeTable,
+    Commands, ConflictPolicy, CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName,
+    NewPasswords, NewReverse, Objects, ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview,
+    ReversePreview, RowConflict, SettleConflicts, SettledConflicts, Skip, Status, Takeover, TakeoverPlan,
+    Transition, TreeRequest, TreeTable,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,6 +75,23 @@ impl Client {
 
     pub fn reverse_preview(&self, id: &str) -> Result<ReversePreview, Refusal> {
         self.get(&format!("instances/{}/reverse/preview", escaped(id)))
+    }
+
+    /// Conflicts that are open; with `settled` those that were settled, too.
+    pub fn conflicts(&self, id: &str, settled: bool) -> Result<Vec<RowConflict>, Refusal> {
+        self.get(&format!("instances/{}/conflicts?settled={settled}", escaped(id)))
+    }
+
+    pub fn settle_conflicts(&self, id: &str, settle: &SettleConflicts) -> Result<SettledConflicts, Refusal> {
+        self.ask(Method::POST, &format!("instances/{}/conflicts", escaped(id)), Some(settle))
+    }
+
+    pub fn policy(&self, id: &str) -> Result<ConflictPolicy, Refusal> {
+        self.get(&format!("instances/{}/policy", escaped(id)))
+    }
+
+    pub fn put_policy(&self, id: &str, policy: &ConflictPolicy) -> Result<ConflictPolicy, Refusal> {
+        self.ask(Method::PUT, &format!("instances/{}/policy", escaped(id)), Some(policy))
     }
 
     /// What a takeover would do.

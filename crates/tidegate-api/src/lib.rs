@@ -4,6 +4,7 @@
 
 mod alert;
 mod client;
+mod conflict;
 mod endpoint;
 mod instance;
 mod objects;
@@ -12,6 +13,10 @@ mod status;
 
 pub use alert::{Alert, AlertKind, AlertMessage, AlertSettings, Alerts};
 pub use client::{Client, Refusal};
+pub use conflict::{
+    ConflictPlace, ConflictPolicy, Keep, OnConflict, OnSchemaChange, RowConflict, SettleConflicts,
+    SettledConflicts,
+};
 pub use endpoint::EndpointParts;
 pub use instance::{
     AccountView, Activity, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult,
@@ -22,7 +27,7 @@ pub use instance::{
 };
 pub use objects::{ChangeKind, Existing, ObjectRule, Objects, SchemaChangeKind};
 pub use pair::{
-    CompareChoice, FenceChoice, FenceOffered, NewReverse, ReversePreview, Takeover, TakeoverPlan,
-    TakeoverStep,
+    CompareChoice, FenceChoice, FenceOffered, NewReverse, PreviewChange, PreviewRow, ReversePreview,
+    Takeover, TakeoverPlan, TakeoverStep,
 };
 pub use status::{Command, Status};

@@ -99,6 +99,29 @@ pub struct ReversePreview {
     /// Changed rows, by table of the database that the reverse reads.
     pub rows: BTreeMap<String, u64>,
     pub schema_changes: u64,
+    /// The first of the changes, in the log's order.
+    pub changes: Vec<PreviewChange>,
+    /// Rows that wait to be brought in the other direction, too: whichever comes second stops as a conflict. `None` if there
+    /// are too many to tell.
+    pub on_both_sides: Option<Vec<PreviewRow>>,
+    /// At 20,000 rows a second: a third of what two cores of ours write.
+    pub estimated_seconds: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PreviewChange {
+    /// `insert`, `update`, `delete` or `schema`.
+    pub kind: String,
+    /// `database.table`; empty for a schema change.
+    pub table: String,
+    /// The row's key, or the statement.
+    pub what: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct PreviewRow {
+    pub table: String,
+    pub key: String,
 }
 
 /// Where a takeover is.

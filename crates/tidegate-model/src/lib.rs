@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod compare;
+mod conflict;
 mod error;
 mod fence;
 mod finding;
@@ -21,6 +22,7 @@ pub use compare::{
     Comparable, ComparedColumn, ComparedKey, ComparedTable, FoundRow, Layout, LayoutColumn, RowHash,
     RowReader, RowSink, Rows, Wanted,
 };
+pub use conflict::{Decision, FoundConflict, Policy};
 pub use error::{Code, Error, Result, Retry};
 pub use fence::{Fence, FenceOffer, FenceWay};
 pub use finding::{Finding, FindingSide};

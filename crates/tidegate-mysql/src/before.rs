@@ -2,18 +2,21 @@
 //! would not bring it back.
 
 use crate::binlog::event::code;
-use crate::binlog::rows::{RowReader, RowsEvent};
+use crate::binlog::literal::{self, Style};
+use crate::binlog::query::Query;
+use crate::binlog::rows::{Cell, Op, RowReader, RowsEvent};
 use crate::binlog::table_map::TableMap;
-use crate::capture::BinlogCapture;
+use crate::capture::{BinlogCapture, excerpt};
+use crate::catalog::TableInfo;
 use crate::connect::{Endpoint, Server, question_setup, understand};
 use crate::decode::{entries, is_rows};
 use crate::gtid::MysqlPosition;
 use crate::session::Marker;
-use crate::source::{parse, position_of, without_marks};
+use crate::source::{parse, position_of, selected_tables, without_marks};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use std::collections::{BTreeMap, HashMap};
-use tidegate_model::{Capture, CaptureSink, Commit, InstanceName, Position, Result, Selection};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use tidegate_model::{Capture, CaptureSink, Commit, InstanceName, Position, Result, Selection, TableName};
 
 /// What applications have written.
 #[derive(Clone, Debug, Default)]
@@ -25,11 +28,31 @@ pub struct Written {
     /// Changed rows by table.
     pub rows: BTreeMap<String, u64>,
     pub schema_changes: u64,
+    /// The first of them, in the log's order.
+    pub changes: Vec<WrittenChange>,
+    /// `database.table` and the key of every row that was changed, if there are not too many of them.
+    pub keys: Option<HashSet<(String, String)>>,
     /// Where the log is to be read from so that all of it is read.
     pub start: Option<Position>,
     /// Whether the log goes back to where the link began: else there may be more.
     pub is_whole: bool,
 }
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub struct WrittenChange {
+    /// `insert`, `update`, `delete` or `schema`.
+    pub kind: &'static str,
+    /// `database.table`; empty for a schema change.
+    pub table: String,
+    /// The row's key, as `id=1`, empty for a table without one; or the statement.
+    pub what: String,
+}
+
+/// So many changes are told one by one.
+const TOLD_MAX: usize = 1_000;
+/// So many keys are kept, to find rows that both sides have changed.
+const KEYS_MAX: usize = 200_000;
 
 /// Reads the log of the links' target up to now, and counts what they have not written. `selection` is what the reverse
 /// would bring. Without a position to begin at, it is read from its oldest place, and what was written before the links
@@ -64,14 +87,18 @@ pub async fn written_by_others(
             (begin, capture, is_whole)
         }
     };
-    let mut found = Finder { position, transaction: Vec::new(), found: Written::default(), failed: None };
+    let key_columns = key_columns(&mut conn, selection).await?;
+    let found = Written { keys: Some(HashSet::new()), ..Written::default() };
+    let mut found = Finder { position, transaction: Vec::new(), found, failed: None, key_columns };
     while !found.position.contains(&goal) {
         capture.next(&mut found).await?;
         if let Some(error) = found.failed.take() {
             return Err(error);
         }
     }
-    Ok(Written { is_whole: is_whole && capture.has_seen_peer(), ..found.found })
+    // Where nobody else has ever written there is nothing to read, and nothing to miss.
+    let nothing = found.position.contains(&goal) && goal_is_empty(&goal);
+    Ok(Written { is_whole: is_whole && (nothing || capture.has_seen_peer()), ..found.found })
 }
 
 /// Where the oldest log that the server has begins.
@@ -88,11 +115,30 @@ async fn beginning(conn: &mut Conn) -> Result<Position> {
     Ok(Position::new(format!("mariadb:{}", position.flatten().unwrap_or_default())))
 }
 
+/// Whether the log has nothing but what the links wrote.
+fn goal_is_empty(goal: &MysqlPosition) -> bool {
+    matches!(goal.to_string().as_str(), "gtid:" | "mariadb:")
+}
+
+/// By table: names and places of the key's columns.
+type KeyColumns = HashMap<TableName, Vec<(String, usize)>>;
+
+async fn key_columns(conn: &mut Conn, selection: &Selection) -> Result<KeyColumns> {
+    let tables = selected_tables(conn, selection).await?;
+    let of = |table: TableInfo| {
+        let key = table.key().map_or(Vec::new(), |key| key.columns.clone());
+        let columns = key.into_iter().map(|place| (table.columns[place].name.clone(), place)).collect();
+        (table.name, columns)
+    };
+    Ok(tables.into_iter().map(of).collect())
+}
+
 struct Finder {
     position: MysqlPosition,
     transaction: Vec<u8>,
     found: Written,
     failed: Option<tidegate_model::Error>,
+    key_columns: KeyColumns,
 }
 
 impl Finder {
@@ -116,14 +162,15 @@ impl Finder {
                     kind if is_rows(kind) => {
                         let event = RowsEvent::parse(kind, entry.body)?;
                         let Some(map) = maps.get(&event.table_id) else { continue };
-                        let mut reader = RowReader::new(&event, map)?;
-                        let (mut before, mut after) = (Vec::new(), Vec::new());
-                        let rows = found.rows.entry(format!("{}.{}", map.schema, map.table)).or_default();
-                        while reader.next(&mut before, &mut after)? {
-                            *rows += 1;
+                        count_rows(found, &event, map, &self.key_columns)?;
+                    }
+                    kind => {
+                        found.schema_changes += 1;
+                        if found.changes.len() < TOLD_MAX {
+                            let what = statement_of(kind, entry.body)?;
+                            found.changes.push(WrittenChange { kind: "schema", table: String::new(), what });
                         }
                     }
-                    _ => found.schema_changes += 1,
                 }
             }
             self.transaction.clear();
@@ -135,6 +182,65 @@ impl Finder {
             )
         })
     }
+}
+
+/// The text of a schema change; of a prepared transaction, what it is.
+fn statement_of(kind: u8, body: &[u8]) -> Result<String> {
+    if kind != code::QUERY {
+        return Ok("part of a prepared XA transaction".to_owned());
+    }
+    Ok(excerpt(Query::parse(body)?.statement))
+}
+
+fn count_rows(found: &mut Written, event: &RowsEvent<'_>, map: &TableMap, keys: &KeyColumns) -> Result<()> {
+    let table = format!("{}.{}", map.schema, map.table);
+    let mut reader = RowReader::new(event, map)?;
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    let columns = keys.get(&TableName::new(&map.schema, &map.table));
+    let mut count = 0;
+    while reader.next(&mut before, &mut after)? {
+        count += 1;
+        let tells = found.changes.len() < TOLD_MAX;
+        if !tells && found.keys.is_none() {
+            continue;
+        }
+        let kind = match event.op {
+            Op::Insert => "insert",
+            Op::Update => "update",
+            Op::Delete => "delete",
+        };
+        let key = key_text(if before.is_empty() { &after } else { &before }, map, columns)?;
+        if let Some(keys) = &mut found.keys {
+            keys.insert((table.clone(), key.clone()));
+            // A row that moves is written under both keys.
+            if event.op == Op::Update {
+                keys.insert((table.clone(), key_text(&after, map, columns)?));
+            }
+        }
+        found.keys.take_if(|keys| keys.len() > KEYS_MAX);
+        if tells {
+            found.changes.push(WrittenChange { kind, table: table.clone(), what: key });
+        }
+    }
+    *found.rows.entry(table).or_default() += count;
+    Ok(())
+}
+
+/// `a=1, b='x'`; empty if the table has no key, or has changed since.
+fn key_text(row: &[Cell<'_>], map: &TableMap, columns: Option<&Vec<(String, usize)>>) -> Result<String> {
+    let mut text = Vec::new();
+    for (name, place) in columns.into_iter().flatten() {
+        let (Some(Cell::Bytes(bytes)), Some(column)) = (row.get(*place), map.columns.get(*place)) else {
+            return Ok(String::new());
+        };
+        if !text.is_empty() {
+            text.extend_from_slice(b", ");
+        }
+        text.extend_from_slice(name.as_bytes());
+        text.push(b'=');
+        literal::write(&mut text, column, bytes, Style::Quoted)?;
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 impl CaptureSink for Finder {

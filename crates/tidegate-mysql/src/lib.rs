@@ -40,7 +40,6 @@ mod xa;
 pub use before::{Written, written_by_others};
 pub use check::{check_marks, check_rules, look, read_rules};
 pub use compare::MysqlComparable;
-pub use conflict::{Decision, FoundConflict, Policy};
 pub use connect::{Endpoint, Tls};
 pub use fence::MysqlFence;
 pub use remains::Remain;

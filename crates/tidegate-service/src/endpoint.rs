@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 use tidegate_model::{
-    Code, Comparable, Error, Fence, Finding, Gate, InstanceName, Position, Result, Selection, Source, Target,
+    Code, Comparable, Decision, Error, Fence, Finding, FoundConflict, Gate, InstanceName, Policy, Position,
+    Result, Selection, Source, Target,
 };
 pub(crate) use tidegate_mysql::Written;
 use tidegate_mysql::{FoundTable, MysqlComparable, MysqlFence, MysqlSource, MysqlTarget, Remain};
@@ -181,6 +182,39 @@ impl Endpoint {
             Engine::Mysql(at) => tidegate_mysql::written_by_others(at, server_id, selection, links, from)
                 .await
                 .map_err(|e| e.context(self.side)),
+        }
+    }
+
+    /// What the link has met here that its log did not expect.
+    pub(crate) async fn conflicts(&self, link: &InstanceName, settled: bool) -> Result<Vec<FoundConflict>> {
+        match &self.engine {
+            Engine::Mysql(at) => at.conflicts(link, settled).await.map_err(|e| e.context(self.side)),
+        }
+    }
+
+    pub(crate) async fn decide_conflicts(
+        &self,
+        link: &InstanceName,
+        place: Option<(u64, u32)>,
+        decision: Decision,
+        by: &str,
+    ) -> Result<u64> {
+        match &self.engine {
+            Engine::Mysql(at) => {
+                at.decide_conflicts(link, place, decision, by).await.map_err(|e| e.context(self.side))
+            }
+        }
+    }
+
+    pub(crate) async fn policy(&self, link: &InstanceName) -> Result<Policy> {
+        match &self.engine {
+            Engine::Mysql(at) => at.policy(link).await.map_err(|e| e.context(self.side)),
+        }
+    }
+
+    pub(crate) async fn put_policy(&self, link: &InstanceName, policy: Policy) -> Result<()> {
+        match &self.engine {
+            Engine::Mysql(at) => at.put_policy(link, policy).await.map_err(|e| e.context(self.side)),
         }
     }
 

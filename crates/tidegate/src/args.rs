@@ -2,6 +2,7 @@
 
 use crate::account::AccountCommand;
 use crate::alerts::AlertsCommand;
+use crate::conflicts::ConflictsCommand;
 use crate::instance::InstanceCommand;
 use crate::pair::{ReverseCommand, TakeoverArgs};
 use crate::quantity::{parse_bytes, parse_duration};
@@ -64,6 +65,9 @@ pub(crate) enum Command {
     /// The way back of an instance: collect what is written in the target, and bring it to the source.
     #[command(subcommand)]
     Reverse(ReverseCommand),
+    /// Rows that are not what the log expects, and schema changes that wait: see them, and decide.
+    #[command(subcommand)]
+    Conflicts(ConflictsCommand),
     /// Let the reverse of an instance write in its place: wait until the instance has brought everything, pause it, then
     /// change over.
     Switchover(TakeoverArgs),

@@ -3,6 +3,7 @@
 mod account;
 mod alerts;
 mod args;
+mod conflicts;
 mod explain;
 mod failure;
 mod figures;
@@ -83,6 +84,10 @@ fn run(command: Command, bars: &MultiProgress) -> ExitCode {
         Command::Reverse(command) => {
             let json = command.json();
             finish(json, bars, pair::reverse(command))
+        }
+        Command::Conflicts(command) => {
+            let json = command.json();
+            finish(json, bars, conflicts::conflicts(command))
         }
         Command::Switchover(args) => {
             let json = args.remote.json;

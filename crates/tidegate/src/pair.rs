@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_api::{
-    Client, Command, Commands, CompareChoice, FenceChoice, Instance, Kind, NewReverse, ReversePreview,
-    Status, Takeover, TakeoverPlan, Transition,
+    Client, Command, Commands, CompareChoice, FenceChoice, Instance, Kind, NewReverse, PreviewChange,
+    ReversePreview, Status, Takeover, TakeoverPlan, Transition,
 };
 use tidegate_service::{Code, Error, Result};
 use tokio::time::Instant;
@@ -29,8 +29,8 @@ pub(crate) enum ReverseCommand {
         /// What the reverse is called [default: NAME-reverse].
         #[arg(long, value_name = "NAME")]
         reverse_name: Option<String>,
-        /// From where on changes flow back: now; cutover, which is where applications first wrote in the target; or a
-        /// position of its log [default: now, if nobody has written there yet].
+        /// From where on changes flow back: now; cutover, which is where applications first wrote in the target;
+        /// forward-start, the same, if the target's log goes back to where the instance began; or a position of its log [default: now, if nobody has written there yet].
         #[arg(long, value_name = "WHERE")]
         from: Option<String>,
         #[command(flatten)]
@@ -40,6 +40,9 @@ pub(crate) enum ReverseCommand {
     Preview {
         /// The instance, or its reverse.
         name: String,
+        /// Each change: its row's key, or its statement.
+        #[arg(long)]
+        rows: bool,
         #[command(flatten)]
         remote: RemoteArgs,
     },
@@ -128,10 +131,10 @@ pub(crate) async fn reverse(command: ReverseCommand) -> Result<ExitCode> {
             );
             figures::say(json, &made, &text);
         }
-        ReverseCommand::Preview { name, .. } => {
+        ReverseCommand::Preview { name, rows, .. } => {
             let (_, reverse) = pair(&client, name).await?;
             let preview = call(move || client.reverse_preview(&reverse.id)).await?;
-            figures::say(json, &preview, &previewed(&preview));
+            figures::say(json, &preview, &previewed(&preview, rows));
         }
         ReverseCommand::Start { name, .. } => {
             let (_, reverse) = pair(&client, name).await?;
@@ -252,7 +255,7 @@ async fn call_history(client: &Arc<Client>, one: &Instance) -> Result<Vec<Transi
     call(move || asker.history(&id)).await
 }
 
-fn previewed(preview: &ReversePreview) -> String {
+fn previewed(preview: &ReversePreview, each: bool) -> String {
     let mut text = format!("{} transactions", preview.transactions);
     if let (Some(first), Some(last)) = (&preview.first_at, &preview.last_at) {
         text.push_str(&format!(", from {first} to {last}"));
@@ -261,6 +264,25 @@ fn previewed(preview: &ReversePreview) -> String {
         text.push_str(&format!("\n{rows:>12} rows of {table}"));
     }
     text.push_str(&format!("\n{:>12} schema changes\n", preview.schema_changes));
+    text.push_str(&format!("about {} s to write\n", preview.estimated_seconds));
+    match &preview.on_both_sides {
+        None => text.push_str("too many rows to tell which were changed on both sides\n"),
+        Some(rows) if rows.is_empty() => text.push_str("no row waits to be brought in both directions\n"),
+        Some(rows) => {
+            text.push_str(&format!("{} rows wait to be brought in both directions:\n", rows.len()));
+            rows.iter().for_each(|row| text.push_str(&format!("  {} {}\n", row.table, row.key)));
+        }
+    }
+    if each {
+        for PreviewChange { kind, table, what } in &preview.changes {
+            text.push_str(&format!("{kind:>8}  {table}  {what}\n"));
+        }
+        let all = preview.rows.values().sum::<u64>() + preview.schema_changes;
+        let more = all.saturating_sub(preview.changes.len() as u64);
+        if more > 0 {
+            text.push_str(&format!("     and {more} more\n"));
+        }
+    }
     text
 }
 

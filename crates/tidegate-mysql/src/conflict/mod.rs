@@ -15,10 +15,9 @@ use crate::session::run;
 use crate::state;
 use crate::writer::{LaneWriter, is_in_copy};
 use notes::{Conflict, Noted, decision_about, note, note_statement, policy};
-pub use notes::{Decision, FoundConflict, Policy};
 use row::CarefulRow;
 use std::collections::HashSet;
-use tidegate_model::{Code, Error, LaneCheckpoint, Result, Transaction};
+use tidegate_model::{Code, Decision, Error, LaneCheckpoint, Result, Transaction};
 
 /// So many are noted at once; what comes after them is found when they are decided.
 const NOTED_MAX: usize = 100;

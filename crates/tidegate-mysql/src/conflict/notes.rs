@@ -6,47 +6,15 @@ use crate::session::run;
 use crate::state;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use tidegate_model::{Code, Error, InstanceName, Result};
+use tidegate_model::{Code, Decision, Error, FoundConflict, InstanceName, Policy, Result};
 
-/// Whose version of a row stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// The source's: what the log says is written over what is there.
-    Source,
-    /// The target's: the change is left out.
-    Target,
-}
-
-impl Decision {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Target => "target",
-        }
-    }
-
-    fn parse(text: &str) -> Result<Self> {
-        [Self::Source, Self::Target].into_iter().find(|one| one.name() == text).ok_or_else(|| {
-            Error::new(
-                Code::CheckpointChanged,
-                format!("tidegate.conflict has a decision that is not known: '{text}'"),
-            )
-        })
-    }
-}
-
-/// What is done without asking anybody.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// Rows that are not what the log expects; `None`: the link stops.
-    pub rows: Option<Decision>,
-    /// Schema changes of the source; `None`: the link stops before each.
-    pub schema_changes: Option<Decision>,
-}
-
-impl Policy {
-    /// Without a word of anybody: rows stop the link, schema changes are carried out.
-    pub const USUAL: Self = Self { rows: None, schema_changes: Some(Decision::Source) };
+fn parse(text: &str) -> Result<Decision> {
+    Decision::ALL.into_iter().find(|one| one.name() == text).ok_or_else(|| {
+        Error::new(
+            Code::CheckpointChanged,
+            format!("tidegate.conflict has a decision that is not known: '{text}'"),
+        )
+    })
 }
 
 /// One that was met, with the three versions of the row.
@@ -67,29 +35,12 @@ pub(crate) struct Noted {
     pub(crate) conflict: Conflict,
 }
 
-/// A conflict for a person.
-#[derive(Clone, Debug)]
-pub struct FoundConflict {
-    pub seq: u64,
-    pub ordinal: u32,
-    pub object: String,
-    pub expected: String,
-    pub found: String,
-    pub wanted: String,
-    pub decision: Option<Decision>,
-    pub decided_by: Option<String>,
-    /// The decision was carried out.
-    pub settled: bool,
-    /// By the target's clock, UTC.
-    pub seen_at: String,
-}
-
 pub(crate) async fn policy(conn: &mut Conn, instance: &InstanceName) -> Result<Policy> {
     let question =
         format!("SELECT conflicts, schema_changes FROM tidegate.policy WHERE instance = '{instance}'");
     let found: Option<(String, String)> = conn.query_first(question).await.map_err(understand)?;
     let Some((rows, schema_changes)) = found else { return Ok(Policy::USUAL) };
-    let read = |text: String| if text == "ask" { Ok(None) } else { Decision::parse(&text).map(Some) };
+    let read = |text: String| if text == "ask" { Ok(None) } else { parse(&text).map(Some) };
     Ok(Policy { rows: read(rows)?, schema_changes: read(schema_changes)? })
 }
 
@@ -102,7 +53,7 @@ pub(crate) async fn decision_about(
         "SELECT decision FROM tidegate.conflict WHERE instance = '{instance}' AND seq = {seq} AND ordinal = {ordinal}"
     );
     let found: Option<Option<String>> = conn.query_first(question).await.map_err(understand)?;
-    found.flatten().map(|text| Decision::parse(&text)).transpose()
+    found.flatten().map(|text| parse(&text)).transpose()
 }
 
 /// Writes one down, or that what was decided about it was carried out.
@@ -152,7 +103,7 @@ impl Endpoint {
         };
         let read =
             |(seq, ordinal, object, expected, found, wanted, decision, decided_by, settled, seen_at): Row| {
-                let decision = decision.map(|text| Decision::parse(&text)).transpose()?;
+                let decision = decision.map(|text| parse(&text)).transpose()?;
                 Ok(FoundConflict {
                     seq,
                     ordinal,

@@ -1,6 +1,6 @@
 //! One row change, looked at before it is made.
 
-use super::notes::{Conflict, Decision};
+use super::notes::Conflict;
 use crate::batch::Statements;
 use crate::binlog::rows::{Cell, Op};
 use crate::connect::understand;
@@ -9,7 +9,7 @@ use crate::row_sql::{names, push_row, push_row_as_it_was, push_same_row};
 use crate::session::{Outcome, run, run_all, warnings};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row, Value};
-use tidegate_model::{Code, Error, Result};
+use tidegate_model::{Code, Decision, Error, Result};
 
 /// A value longer than this is cut in what a person sees.
 const SHOWN_BYTES: usize = 200;

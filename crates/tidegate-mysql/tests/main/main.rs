@@ -1,5 +1,6 @@
 //! Tests against real servers.
 
+mod before;
 mod cases;
 mod charsets;
 mod compare;

@@ -5,6 +5,7 @@ mod alerts;
 mod auth;
 mod commands;
 mod configure;
+mod conflicts;
 mod events;
 mod extract;
 mod instances;
@@ -81,6 +82,8 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(configure::duplicate))
         .routes(routes!(reverse::create))
         .routes(routes!(reverse::preview))
+        .routes(routes!(conflicts::list, conflicts::settle))
+        .routes(routes!(conflicts::policy, conflicts::put_policy))
         .routes(routes!(takeover::take_over, takeover::plan))
         .routes(routes!(configure::rename))
         .routes(routes!(configure::passwords))

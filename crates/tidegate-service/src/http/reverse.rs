@@ -12,9 +12,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use std::sync::atomic::Ordering;
-use tidegate_api::{CreateInstance, EndpointSpec, Instance, Kind, NewReverse, ReversePreview, Status};
+use tidegate_api::{
+    CreateInstance, EndpointSpec, Instance, Kind, NewReverse, PreviewChange, PreviewRow, ReversePreview,
+    Status,
+};
 use tidegate_model::{Code, Error, Result};
 
+/// For the estimate of a preview.
+const ROWS_PER_SECOND: u64 = 20_000;
 /// So many tables are named in an error.
 const TABLES_SHOWN: usize = 5;
 
@@ -61,7 +66,9 @@ pub(super) async fn create(
     }
     let from = match from.as_deref() {
         Some("now") => forward.target_position(&new.id).await?,
-        Some(position) if position != "cutover" => forward.check_reverse_start(position).await?,
+        Some(position) if !["cutover", "forward-start"].contains(&position) => {
+            forward.check_reverse_start(position).await?
+        }
         _ if !found.peers.is_empty() => return Err(had_one(&found.spec.name).into()),
         asked => {
             let before = forward.written_before(&new.id, &new.spec.objects).await?;
@@ -69,6 +76,9 @@ pub(super) async fn create(
                 (_, None) if before.is_whole => forward.target_position(&new.id).await?,
                 (_, None) => return Err(forgotten(&found.spec.name).into()),
                 (None, Some(_)) => return Err(unasked(&found.spec.name, &before).into()),
+                (Some("forward-start"), _) if !before.is_whole => {
+                    return Err(forgotten(&found.spec.name).into());
+                }
                 (Some(_), Some(start)) => start.as_str().to_owned(),
             }
         }
@@ -99,19 +109,53 @@ pub(super) async fn preview(
     _: Caller,
     Place(id): Place<String>,
 ) -> Result<Json<ReversePreview>, Failure> {
-    let found = service.store.ask(move |store| store.find(&id)).await?;
-    if found.spec.kind != Kind::Reverse {
-        let what = format!("{} is no reverse", found.spec.name);
-        return Err(Error::new(Code::NotAllowed, what).with_remedy("name the reverse instance").into());
-    }
-    let written = service.supervisor.plan(&found)?.would_write(found.start_at.as_deref()).await?;
+    let (found, other) = service
+        .store
+        .ask(move |store| {
+            let found = store.find(&id)?;
+            if found.spec.kind != Kind::Reverse {
+                let what = format!("{} is no reverse", found.spec.name);
+                return Err(Error::new(Code::NotAllowed, what).with_remedy("name the reverse instance"));
+            }
+            let other = found.peer.as_ref().map(|peer| store.find(peer)).transpose()?;
+            Ok((found, other))
+        })
+        .await?;
+    let plan = service.supervisor.plan(&found)?;
+    let written = plan.would_write(found.start_at.as_deref()).await?;
+    let on_both_sides = match other {
+        Some(other) if other.state.status != Status::Released => {
+            let other = service.supervisor.plan(&other)?.would_write(None).await?;
+            on_both_sides(&written, &other)
+        }
+        _ => Some(Vec::new()),
+    };
+    let rows: u64 = written.rows.values().sum();
+    let changes = written.changes.into_iter().map(|change| PreviewChange {
+        kind: change.kind.to_owned(),
+        table: change.table,
+        what: change.what,
+    });
     Ok(Json(ReversePreview {
         transactions: written.transactions,
         first_at: at(written.first_at_us),
         last_at: at(written.last_at_us),
         rows: written.rows,
         schema_changes: written.schema_changes,
+        changes: changes.collect(),
+        on_both_sides,
+        estimated_seconds: rows.div_ceil(ROWS_PER_SECOND),
     }))
+}
+
+/// Rows that both directions have yet to bring, as far as they have keys and the same names on both sides.
+fn on_both_sides(one: &Written, other: &Written) -> Option<Vec<PreviewRow>> {
+    let (one, other) = (one.keys.as_ref()?, other.keys.as_ref()?);
+    let both = one.intersection(other).filter(|(_, key)| !key.is_empty());
+    let mut rows: Vec<_> =
+        both.map(|(table, key)| PreviewRow { table: table.clone(), key: key.clone() }).collect();
+    rows.sort();
+    Some(rows)
 }
 
 /// A time of a server's clock; `None` for none.
