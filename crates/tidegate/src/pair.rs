@@ -193,18 +193,23 @@ pub(crate) async fn take_over(args: TakeoverArgs, direction: Direction) -> Resul
                 figures::say(json, &now, &format!("{} is {} still\n", now.name, now.title));
                 return Ok(ExitCode::from(EXIT_LATE));
             }
-            _ => {
-                let (why, remedy) = now
-                    .why
-                    .map_or_else(|| (now.title.clone(), String::new()), |why| (why.detail, why.remedy));
-                let what = format!("{} did not take over: {why}", now.name);
-                return Err(Error::new(Code::NotAllowed, what).with_remedy(format!(
-                    "nothing was changed, and the other direction goes on as it was; {remedy}"
-                )));
-            }
+            _ => return Err(ended_otherwise(now)),
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// It did not take over, or it did and could not go on.
+fn ended_otherwise(now: Instance) -> Error {
+    let (why, remedy) =
+        now.why.map_or_else(|| (now.title.clone(), String::new()), |why| (why.detail, why.remedy));
+    let (what, remedy) = if now.may_write {
+        (format!("{} has taken over, and has stopped since: {why}", now.name), remedy)
+    } else {
+        let nothing = "nothing was changed, and the other direction goes on as it was";
+        (format!("{} did not take over: {why}", now.name), format!("{nothing}; {remedy}"))
+    };
+    Error::new(Code::NotAllowed, what).with_remedy(remedy)
 }
 
 /// Says for what is being waited, when that changes.

@@ -3,6 +3,7 @@
 mod before;
 mod cascades;
 mod change_log;
+mod clash;
 mod cli;
 mod failback;
 mod fenced;
