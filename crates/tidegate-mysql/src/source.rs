@@ -100,6 +100,11 @@ pub(crate) async fn selected_tables(conn: &mut Conn, selection: &Selection) -> R
     Ok(tables)
 }
 
+/// The question for the file that the server logs to, and how long it is.
+pub(crate) fn binlog_status(server: Server) -> &'static str {
+    if server.is_mysql_from((8, 2, 0)) { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" }
+}
+
 /// The selection, without what belongs to the server or to us.
 pub(crate) fn selects(selection: &Selection, database: &str, table: &str) -> bool {
     !OWN_SCHEMAS.contains(&database.to_lowercase().as_str()) && selection.selects(database, table)
@@ -243,8 +248,7 @@ pub(crate) async fn position_of(conn: &mut Conn) -> Result<Position> {
             return Ok(Position::new(format!("gtid:{text}")));
         }
     }
-    let statement =
-        if server.is_mysql_from((8, 2, 0)) { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" };
+    let statement = binlog_status(server);
     let row: Option<Row> = conn.query_first(statement).await.map_err(understand)?;
     let named = row.and_then(|row| Some((row.get::<String, _>(0)?, row.get::<u64, _>(1)?)));
     let Some((file, offset)) = named else {

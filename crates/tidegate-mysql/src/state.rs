@@ -57,6 +57,8 @@ pub(crate) async fn prepare(conn: &mut Conn) -> Result<()> {
             "CREATE TABLE IF NOT EXISTS tidegate.fence (instance {NAME}, way VARCHAR(16) NOT NULL, \
              was_read_only TINYINT NOT NULL, admitted TINYINT NOT NULL, PRIMARY KEY (instance)) ENGINE=InnoDB"
         ),
+        "CREATE TABLE IF NOT EXISTS tidegate.probe (id BIGINT UNSIGNED PRIMARY KEY, at DATETIME NOT NULL) ENGINE=InnoDB"
+            .to_owned(),
         format!(
             "CREATE TABLE IF NOT EXISTS tidegate.policy (instance {NAME}, conflicts VARCHAR(8) NOT NULL, \
              schema_changes VARCHAR(8) NOT NULL, PRIMARY KEY (instance)) ENGINE=InnoDB"

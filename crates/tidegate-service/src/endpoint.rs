@@ -225,6 +225,21 @@ impl Endpoint {
         }
     }
 
+    /// Sees to it that the target gives out no number that the source has given out. Answers how many counters were
+    /// behind.
+    pub(crate) async fn raise_counters(
+        &self,
+        target: &Self,
+        link: &InstanceName,
+        selection: &Selection,
+    ) -> Result<u64> {
+        match (&self.engine, &target.engine) {
+            (Engine::Mysql(source), Engine::Mysql(target)) => {
+                tidegate_mysql::raise_counters(source, target, link, selection).await
+            }
+        }
+    }
+
     /// Whether rules can be understood at all: the server is not asked.
     pub(crate) fn read_rules(&self, selection: &Selection) -> Result<()> {
         match &self.engine {

@@ -17,7 +17,8 @@ use tidegate_api::{
 use tidegate_service::{Code, Error, Result};
 use tokio::time::Instant;
 
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Nobody can write meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Subcommand)]
 pub(crate) enum ReverseCommand {

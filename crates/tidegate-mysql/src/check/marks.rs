@@ -1,21 +1,29 @@
 //! Whether our sessions can mark what they write, so that the log of this server tells it from what others write.
 
-use crate::connect::{Endpoint, understand};
+use crate::connect::{Endpoint, Server, quote_text, understand};
 use crate::session::{self, Marker};
+use crate::source::binlog_status;
+use crate::state;
 use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
 use tidegate_model::{Code, Error, InstanceName, Result};
 
 /// From this version on MySQL has tags in its GTIDs.
 const TAGS_SINCE: (u16, u16, u16) = (8, 3, 0);
+/// So many events after a place of the log are looked at: others may write at the same moment.
+const LOOKED_AT: u32 = 20_000;
 
-/// Opens a session as a link does, and looks whether its mark took.
+/// Opens a session as a link does, looks whether its mark took, and whether it comes back out of the server's own log.
 pub async fn check_marks(endpoint: &Endpoint) -> Result<()> {
     let name = InstanceName::parse("precheck").map_err(|why| Error::new(Code::Internal, why))?;
     let marker = Marker::new(name);
     let (mut conn, server) = session::open(endpoint, &marker).await?;
     let marked = session::is_marked(&mut conn, server, &marker).await?;
     if server.mariadb {
-        return if marked { Ok(()) } else { Err(lacking(endpoint, "BINLOG REPLAY")) };
+        return match marked {
+            true => round_trip(&mut conn, server, &marker).await,
+            false => Err(lacking(endpoint, "BINLOG REPLAY")),
+        };
     }
     if !server.is_mysql_from(TAGS_SINCE) {
         let what = "a way back needs MySQL 8.3 or later on both sides: older ones cannot mark schema changes";
@@ -28,9 +36,40 @@ pub async fn check_marks(endpoint: &Endpoint) -> Result<()> {
             .with_remedy("turn enforce_gtid_consistency and gtid_mode on, step by step, on this server"));
     }
     if marked {
-        return Ok(());
+        return round_trip(&mut conn, server, &marker).await;
     }
     Err(lacking(endpoint, "TRANSACTION_GTID_TAG, REPLICATION_APPLIER"))
+}
+
+/// Writes a transaction, and reads it back from the log with its mark.
+async fn round_trip(conn: &mut Conn, server: Server, marker: &Marker) -> Result<()> {
+    state::prepare(conn).await?;
+    let (file, from) = log_end(conn, server).await?;
+    // By whatever number: another precheck may do the same at this moment.
+    session::run(conn, "REPLACE INTO tidegate.probe VALUES (CONNECTION_ID(), NOW())").await?;
+    session::run(conn, "DELETE FROM tidegate.probe WHERE id = CONNECTION_ID()").await?;
+    let question = format!("SHOW BINLOG EVENTS IN {} FROM {from} LIMIT {LOOKED_AT}", quote_text(&file));
+    let events: Vec<(String, u64, String, u32, u64, String)> =
+        conn.query(question).await.map_err(understand)?;
+    let ours =
+        |(_, _, kind, server_id, _, info): &(String, u64, String, u32, u64, String)| match server.mariadb {
+            true => *server_id == marker.server_id(),
+            false => kind.to_lowercase().contains("gtid") && info.contains(&marker.tag()),
+        };
+    if events.iter().any(ours) {
+        return Ok(());
+    }
+    let what = "a transaction that was marked came out of the server's log without its mark";
+    Err(Error::new(Code::BadSetting, what).with_remedy(
+        "a proxy or a trigger on connections may change sessions: let the account connect straight to the server",
+    ))
+}
+
+async fn log_end(conn: &mut Conn, server: Server) -> Result<(String, u64)> {
+    let question = binlog_status(server);
+    let row: Option<Row> = conn.query_first(question).await.map_err(understand)?;
+    let end = row.and_then(|row| Some((row.get(0)?, row.get(1)?)));
+    end.ok_or_else(|| Error::new(Code::LogOff, "the server writes no binary log"))
 }
 
 fn lacking(endpoint: &Endpoint, rights: &str) -> Error {

@@ -21,6 +21,11 @@ impl SyncPlan {
         self.target.fence(&self.options.instance, &other.options.selection)
     }
 
+    /// Whatever numbers the source has given out, the target gives out others.
+    pub(crate) async fn raise_counters(&self) -> Result<u64> {
+        self.source.raise_counters(&self.target, &self.options.instance, &self.options.selection).await
+    }
+
     /// Nobody is kept out any more for the sake of this link, which has ended.
     pub(crate) async fn let_applications_in(&self) -> Result<()> {
         let fence = self.target.fence(&self.options.instance, &self.options.selection);

@@ -37,7 +37,8 @@ pub(crate) fn writes(server: &Server, turn: u32) {
         server,
         &format!(
             "USE home; BEGIN; INSERT INTO t (id, v) VALUES ({base}, 'a'), ({base} + 1, 'b'), ({base} + 2, 'c'); \
-             UPDATE t SET v = CONCAT(v, '{turn}') WHERE id < {base}; DELETE FROM t WHERE id = {base} + 1; COMMIT; \
+             UPDATE t SET v = CONCAT(v, '{turn}') WHERE id < {base}; DELETE FROM t WHERE id = {base} + 1; \
+             INSERT INTO numbered VALUES (), (); DELETE FROM numbered; COMMIT; \
              ALTER TABLE t ADD COLUMN c{turn} INT DEFAULT {turn}; INSERT INTO t (id, v) VALUES ({base} + 3, 'after'); \
              CREATE TABLE made_{turn} (id INT PRIMARY KEY); INSERT INTO made_{turn} VALUES ({turn})"
         ),
@@ -111,7 +112,8 @@ pub(crate) fn a_pair(pair: &Pair, service: &Service) {
 fn begins(pair: &Pair, service: &Service) {
     sql(
         &pair.source(),
-        "CREATE DATABASE home; CREATE TABLE home.t (id INT PRIMARY KEY, v VARCHAR(200)); INSERT INTO home.t VALUES (1, 'one')",
+        "CREATE DATABASE home; CREATE TABLE home.t (id INT PRIMARY KEY, v VARCHAR(200)); INSERT INTO home.t VALUES (1, 'one'); \
+         CREATE TABLE home.numbered (id INT AUTO_INCREMENT PRIMARY KEY)",
     );
     service.create(pair, "home");
     refused(service.runs(&["reverse", "create", "home"]), "it is Not Started");
@@ -205,10 +207,12 @@ fn a_cycle(pair: &Pair, service: &Service, cycle: u32) {
     assert!(said.contains("point of no return") && !said.contains("refused"), "{said}");
     runs(service, &["failback", "home"]);
     only_one_may_write(pair, "home", service);
+    assert!(next_number(&pair.source()) >= next_number(&pair.target()), "numbers are given out twice");
     writes(&pair.source(), 10 * cycle);
     are_level(pair, &pair.source());
     runs(service, &["switchover", "home"]);
     only_one_may_write(pair, "home-reverse", service);
+    assert!(next_number(&pair.target()) >= next_number(&pair.source()), "numbers are given out twice");
     writes(&pair.target(), 10 * cycle + 1);
     are_level(pair, &pair.target());
     for name in ["home", "home-reverse"] {
@@ -216,6 +220,14 @@ fn a_cycle(pair: &Pair, service: &Service, cycle: u32) {
         assert!(shown["why"].is_null(), "{shown}");
     }
     nothing_went_round(pair, service, cycle);
+}
+
+/// What the next row would get, of rows that come and go within a transaction.
+fn next_number(server: &Server) -> u64 {
+    let fresh =
+        if server.flavour() == Flavour::Mysql { "SET information_schema_stats_expiry = 0;" } else { "" };
+    let next = "SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'home' AND TABLE_NAME = 'numbered'";
+    sql(server, &format!("{fresh} {next}")).parse().expect("a number")
 }
 
 /// Each link has captured what applications wrote at its source, and nothing that the other has brought there.

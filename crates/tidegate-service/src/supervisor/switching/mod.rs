@@ -20,7 +20,7 @@ use tidegate_engine::pair::takeover::{self, Known, Step};
 use tidegate_model::{Code, Error, Result};
 use tokio_util::task::AbortOnDropHandle;
 
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A server that is away keeps nobody out either, until it is back.
 const KEEP_AGAIN: Duration = Duration::from_millis(500);
 
