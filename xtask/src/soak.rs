@@ -4,6 +4,7 @@ mod api;
 mod compare;
 mod kill;
 mod links;
+mod model;
 mod random;
 mod statements;
 mod workload;
@@ -33,6 +34,8 @@ pub(crate) enum Action {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Go through every state of a pair of links, and find what each guard of it is there for
+    Model,
     /// Many links on one service: starting all, restarting all, and what they cost when nothing happens
     Links {
         /// How many links
@@ -58,6 +61,7 @@ pub(crate) fn run(action: &Action) -> Result<(), String> {
             tidegate_sandbox::install_flavour(Flavour::Mysql)?;
             links::run(&Program::build()?, *count)
         }
+        Action::Model => model::run(),
         Action::Api { examples, seed } => api(*examples, *seed),
         Action::Kill { flavour, range } => kill(*flavour, range.first_seed, range.seeds),
     }

@@ -15,6 +15,8 @@ pub(crate) enum Action {
     Start(Side),
     /// It takes over: a run begins.
     TakeOver(Side),
+    /// A process that has read the service's record long ago takes it over.
+    StrayTakeOver(Side),
     Capture(Side),
     Sync(Side),
     /// It sends its next transaction.
@@ -26,6 +28,9 @@ pub(crate) enum Action {
     /// The statement that a session was to run comes to run.
     RunStatement(Side),
     FinishStatement(Side),
+    /// Somebody asks it to rest, or to run again.
+    Pause(Side),
+    Resume(Side),
     /// It comes to rest, as it was asked to.
     Rest(Side),
     /// Its connections are lost.
@@ -102,6 +107,9 @@ impl Pair {
             if link.run.is_none() {
                 actions.push(Action::TakeOver(side));
             }
+            if link.run.is_none() && world.used.strays < self.limits.strays {
+                actions.push(Action::StrayTakeOver(side));
+            }
             if link.up {
                 actions.push(Action::Capture(side));
             }
@@ -121,6 +129,13 @@ impl Pair {
         actions.extend((0..at.flights.len()).map(|flight| Action::Land(side, flight)));
         if at.session.is_some() {
             actions.push(Action::RunStatement(side));
+        }
+        if world.store.takeover.is_none() && world.store.right == side && link.failed.is_none() {
+            match link.status {
+                Status::Runs if world.used.pauses < self.limits.pauses => actions.push(Action::Pause(side)),
+                Status::Rests => actions.push(Action::Resume(side)),
+                _ => {}
+            }
         }
         if link.status == Status::Stops {
             actions.push(Action::Rest(side));

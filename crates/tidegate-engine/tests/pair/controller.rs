@@ -1,5 +1,6 @@
 //! One who takes over: what it does next is said by the functions that the service runs.
 
+use super::links::Found;
 use super::mutation::Mutation;
 use super::state::{By, Controller, Side, Status, World};
 use super::world::{Fence, Pair};
@@ -57,6 +58,13 @@ impl Pair {
                     return None;
                 }
                 controller.known.nothing_left = true;
+                if !self.is(Mutation::ForgetfulSide) {
+                    world
+                        .databases
+                        .0
+                        .iter_mut()
+                        .for_each(|database| database.settled = database.log.len() as u8);
+                }
             }
             Step::Compare => controller.known.compared = true,
             Step::Decide => return self.decide(world, controller, own),
@@ -184,10 +192,15 @@ impl Pair {
         }
     }
 
-    /// Whether a link that lives has read its source's log up to there, and applied all that it has read.
+    /// Whether a link that lives has read its source's log up to there, and applied all that it has read; and the source has
+    /// all that was read from it.
     fn has_brought(&self, world: &World, link: Side, goal: u8) -> Option<bool> {
         let of = &world.links[link];
-        if !of.up || of.failed.is_some() {
+        let lives = of.up && (of.run.is_some() || of.status != Status::Runs);
+        if !lives || of.failed.is_some() {
+            return None;
+        }
+        if matches!(self.look(world, link), Found::Rewound) && !self.is(Mutation::OneSidedLook) {
             return None;
         }
         let source = &world.databases[link.other()].log;

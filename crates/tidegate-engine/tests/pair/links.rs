@@ -27,15 +27,17 @@ impl Pair {
         Some(())
     }
 
-    /// A run begins: refused without the permit.
+    /// A run begins if the service's record asks for it.
     pub(crate) fn take_over(&self, world: &mut World, side: Side) -> Option<()> {
-        let runs_anyhow = self.is(Mutation::BothRun);
         let link = &world.links[side];
         let asked = link.status == Status::Runs && world.store.right == side;
-        let rests_instead = runs_anyhow && link.status == Status::Rests;
+        if asked || self.is(Mutation::BothRun) { self.begin_run(world, side) } else { None }
+    }
+
+    /// It moves the version on: refused without the permit.
+    pub(crate) fn begin_run(&self, world: &mut World, side: Side) -> Option<()> {
         let database = &mut world.databases[side];
-        let permitted = database.permit.is_none_or(|permit| permit.held);
-        if !(asked && permitted || runs_anyhow && (link.status == Status::Runs || rests_instead)) {
+        if database.permit.is_some_and(|permit| !permit.held) && !self.is(Mutation::BothRun) {
             return None;
         }
         database.version += 1;
@@ -120,7 +122,12 @@ impl Pair {
         let version = link.run?;
         let waits = database.flights.iter().any(|flight| flight.expect == version);
         let shut = database.closed && !database.admits;
-        if waits || shut || link.unsaved || database.session.is_some() || database.flights.len() >= FLIGHTS_MAX {
+        if waits
+            || shut
+            || link.unsaved
+            || database.session.is_some()
+            || database.flights.len() >= FLIGHTS_MAX
+        {
             return None;
         }
         link.log.get(usize::from(database.applied)).map(|change| (version, *change))
@@ -232,8 +239,8 @@ impl Pair {
         Some(())
     }
 
-    /// The run ends at a commit, or its connections are cut. After a crash there is no run to end, and what the earlier one
-    /// has under way stays so.
+    /// The run ends at a commit. Where there is no run to end, because its process died, whatever it has under way is ended as
+    /// it is for a link that is terminated.
     pub(crate) fn rest(&self, world: &mut World, side: Side) -> Option<()> {
         let (link, database) = (&mut world.links[side], &mut world.databases[side]);
         if link.unsaved {
@@ -241,6 +248,10 @@ impl Pair {
         }
         if let Some(version) = link.run.take() {
             database.flights.retain(|flight| flight.expect != version);
+        } else if !self.is(Mutation::UnfencedRest) {
+            database.version += 1;
+            database.session = None;
+            database.settled = database.log.len() as u8;
         }
         link.status = Status::Rests;
         Some(())

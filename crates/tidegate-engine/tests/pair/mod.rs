@@ -12,3 +12,28 @@ mod properties;
 pub(crate) mod run;
 mod state;
 mod world;
+
+#[cfg(test)]
+mod tests {
+    use super::mutation::Mutation;
+    use super::run::{explore, quick, weaken};
+
+    #[test]
+    fn pair_model_holds_in_every_state() {
+        let mut states = 0;
+        for (name, limits) in quick() {
+            let outcome = explore(name, limits);
+            assert!(outcome.is_as_it_should_be(), "{outcome}");
+            states += outcome.states;
+        }
+        assert!(states > 200_000, "{states} states");
+    }
+
+    #[test]
+    fn pair_model_finds_what_each_guard_is_for() {
+        for mutation in Mutation::ALL {
+            let outcome = weaken(mutation);
+            assert!(outcome.is_as_it_should_be(), "{outcome}");
+        }
+    }
+}

@@ -33,10 +33,18 @@ pub(crate) enum Mutation {
     BlindFence,
     /// Likewise: the side that is left is opened again before the record says that the takeover is called off.
     ReopenFirst,
+    /// Likewise: what was read is compared with where the source's log ends in one direction only, so a source that has lost
+    /// its end looks as if there were nothing left to bring.
+    OneSidedLook,
+    /// Likewise: a link that was asked to rest, and whose process died before that, rests without ending what it has under way.
+    UnfencedRest,
+    /// No guard of ours, but what the design takes for granted: that no failover loses what was there when the last look
+    /// found nothing left to bring, on either side.
+    ForgetfulSide,
 }
 
 impl Mutation {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::NoFilter,
         Self::NoDrain,
         Self::DrainBeforeFence,
@@ -51,5 +59,8 @@ impl Mutation {
         Self::Toctou,
         Self::BlindFence,
         Self::ReopenFirst,
+        Self::OneSidedLook,
+        Self::UnfencedRest,
+        Self::ForgetfulSide,
     ];
 }

@@ -36,10 +36,13 @@ fn goals(pair: &Pair) -> Vec<Property<Pair>> {
             world.store.done >= 1 && copied(world, Side::B, By::Forward)
         }));
     }
-    if limits.takeovers >= 2 {
+    if limits.takeovers >= 2 && limits.writes >= 2 {
         goals.push(Property::sometimes("there and back", |_, world: &World| {
             let back = copied(world, Side::A, By::Reverse(0));
-            world.store.done >= 2 && world.store.right == Side::B && back && copied(world, Side::B, By::Forward)
+            world.store.done >= 2
+                && world.store.right == Side::B
+                && back
+                && copied(world, Side::B, By::Forward)
         }));
     }
     if limits.schema_changes > 0 {
@@ -87,7 +90,9 @@ fn no_loop(world: &World) -> bool {
 fn at_most_once(world: &World) -> bool {
     Side::BOTH.into_iter().all(|side| {
         let log = &world.databases[side].log;
-        log.iter().enumerate().all(|(at, entry)| log[..at].iter().all(|before| before.version != entry.version))
+        log.iter()
+            .enumerate()
+            .all(|(at, entry)| log[..at].iter().all(|before| before.version != entry.version))
     })
 }
 
@@ -142,26 +147,30 @@ fn switch_complete(pair: &Pair, world: &World) -> bool {
     !(open(Side::A) && open(Side::B)) && Side::BOTH.into_iter().all(|side| !open(side) || complete(side))
 }
 
-/// The link has stopped nowhere, has read its source's log to the end, and has applied it.
+/// The link lives and has not failed, has read its source's log to the end, and has applied it.
 fn is_level(pair: &Pair, world: &World, side: Side) -> bool {
     let (link, database) = (&world.links[side], &world.databases[side]);
     let quiet = database.flights.is_empty() && database.session.is_none() && database.journal.is_none();
     let read = matches!(pair.look(world, side), Found::End);
-    let applied = usize::from(database.applied) >= link.log.len();
-    link.failed.is_none() && !link.unsaved && quiet && read && applied
+    // A log that differs from the checkpoint is noticed when it is opened the next time.
+    let at = usize::from(database.applied).checked_sub(1);
+    let agree =
+        at.is_none_or(|at| link.log.get(at).is_some_and(|captured| captured.version == database.last));
+    let applied = agree && usize::from(database.applied) >= link.log.len();
+    link.up && link.failed.is_none() && !link.unsaved && quiet && read && applied
 }
 
 /// Once both links are level and nobody takes over, both sides have the same, and of every row the newest version that
 /// is in any log. Whatever is not the same has stopped a link, or is still ahead of one.
 fn nothing_lost(pair: &Pair, world: &World) -> bool {
     let both = world.links.0.iter().all(|link| matches!(link.status, Status::Runs | Status::Rests));
-    let settled = world.store.takeover.is_none() && world.stale.is_none();
+    let settled = world.store.takeover.is_none();
     if !both || !settled || !Side::BOTH.into_iter().all(|side| is_level(pair, world, side)) {
         return true;
     }
-    let same = Side::BOTH.into_iter().all(|side| {
-        world.databases[side].log.iter().all(|entry| world.has(side.other(), entry.version))
-    });
+    let same = Side::BOTH
+        .into_iter()
+        .all(|side| world.databases[side].log.iter().all(|entry| world.has(side.other(), entry.version)));
     let newest = (0..pair.limits.keys).all(|key| {
         let of_key = |version: &u8| world.what(*version) == What::Row(key);
         let versions = world.databases[Side::A].log.iter().map(|entry| entry.version);
@@ -203,16 +212,17 @@ fn drained_after_fence(pair: &Pair, world: &World) -> bool {
 }
 
 fn epochs_rise(world: &World) -> bool {
-    let mut permits = world.databases.0.iter().filter_map(|database| Some((database.permit?, database.top_epoch)));
+    let mut permits =
+        world.databases.0.iter().filter_map(|database| Some((database.permit?, database.top_epoch)));
     permits.all(|(permit, top)| permit.epoch == top)
 }
 
 /// What can be committed is of a link whose permit is held; and the link is the one that the record names, or its right
-/// is on the way to the other.
+/// is on the way to the other. A controller that was frozen can move the right against the record, never to both.
 fn run_has_right(pair: &Pair, world: &World) -> bool {
     Side::BOTH.into_iter().all(|side| {
         let held = world.databases[side].permit.is_none_or(|permit| permit.held);
-        let named = world.store.right == side || world.store.decided || world.stale.is_some();
+        let named = world.store.right == side || world.store.decided || world.used.freezes > 0;
         !can_write(pair, world, side) || (held && named)
     })
 }

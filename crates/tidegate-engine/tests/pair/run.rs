@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 /// What an exploration has come to.
 pub(crate) struct Outcome {
     pub(crate) name: String,
+    mutation: Mutation,
     pub(crate) states: usize,
     pub(crate) depth: usize,
     pub(crate) took: Duration,
@@ -15,6 +16,16 @@ pub(crate) struct Outcome {
     pub(crate) violated: Vec<(&'static str, Vec<String>)>,
     /// What was to come about and did not.
     pub(crate) missed: Vec<&'static str>,
+}
+
+impl Outcome {
+    /// The protocol as it is holds everywhere and comes to all that it is for; a weakened one does not hold.
+    pub(crate) fn is_as_it_should_be(&self) -> bool {
+        match self.mutation {
+            Mutation::None => self.violated.is_empty() && self.missed.is_empty(),
+            _ => !self.violated.is_empty(),
+        }
+    }
 }
 
 /// Goes through all states of the protocol as it is.
@@ -46,8 +57,9 @@ fn check(name: String, pair: Pair, until: HasDiscoveries) -> Outcome {
             _ => {}
         }
     }
+    let mutation = found.model().mutation;
     let (states, depth) = (found.unique_state_count(), found.max_depth());
-    Outcome { name, states, depth, took: begun.elapsed(), violated, missed }
+    Outcome { name, mutation, states, depth, took: begun.elapsed(), violated, missed }
 }
 
 /// As small as it can be with what the guard is there for.
@@ -67,6 +79,11 @@ fn limits_of(mutation: Mutation) -> Limits {
         Mutation::AckBeforeFsync => Limits { crashes: 1, takeovers: 0, ..small },
         Mutation::NoDrainB => Limits { takeovers: 2, ..small },
         Mutation::Toctou | Mutation::ReopenFirst => Limits { freezes: 1, cancels: 1, ..small },
+        Mutation::ForgetfulSide => Limits { failovers: 1, writes: 1, ..small },
+        Mutation::UnfencedRest => {
+            Limits { pauses: 1, failovers: 1, crashes: 1, keys: 0, keyless: true, writes: 3, ..small }
+        }
+        Mutation::OneSidedLook => Limits { failovers: 1, writes: 1, takeovers: 2, reverses: 2, ..small },
         Mutation::BlindFence => Limits { freezes: 1, takeovers: 2, ..small },
     }
 }
@@ -74,22 +91,51 @@ fn limits_of(mutation: Mutation) -> Limits {
 /// Small explorations of the protocol as it is, each for something else.
 pub(crate) fn quick() -> Vec<(&'static str, Limits)> {
     let base = Limits::NONE;
+    let both_ways = Limits { takeovers: 2, ..base };
     vec![
-        ("there and back", Limits { takeovers: 2, writes: 2, keys: 2, ..base }),
-        ("open transactions", Limits { open_transactions: true, cancels: 1, ..base }),
-        ("crash", Limits { crashes: 1, drops: 1, ..base }),
+        ("there and back", Limits { writes: 4, keys: 2, drops: 1, ..both_ways }),
+        ("open transactions", Limits { open_transactions: true, cancels: 1, drops: 1, ..both_ways }),
+        ("crash", Limits { crashes: 1, drops: 1, ..both_ways }),
         ("called off", Limits { cancels: 1, crashes: 1, writes: 1, ..base }),
-        ("frozen", Limits { freezes: 1, takeovers: 2, writes: 1, ..base }),
-        ("schema changes", Limits { schema_changes: 1, keys: 0, drops: 1, takeovers: 2, writes: 1, ..base }),
-        ("failover", Limits { failovers: 1, writes: 2, ..base }),
-        ("second reverse", Limits { reverses: 2, takeovers: 3, writes: 2, begins_alone: true, ..base }),
-        ("declared", Limits { fence: Fence::Declared, writes: 2, ..base }),
+        ("frozen", Limits { freezes: 1, ..both_ways }),
+        ("stray run", Limits { strays: 1, drops: 1, ..both_ways }),
+        ("schema changes", Limits { schema_changes: 1, drops: 1, ..both_ways }),
+        ("failover", Limits { failovers: 1, drops: 1, keyless: true, ..both_ways }),
+        ("paused", Limits { pauses: 1, failovers: 1, crashes: 1, ..base }),
+        ("second reverse", Limits { reverses: 2, takeovers: 3, drops: 1, begins_alone: true, ..base }),
+        ("declared", Limits { fence: Fence::Declared, drops: 1, keys: 2, ..both_ways }),
+    ]
+}
+
+/// Large ones: minutes each, and memory for millions of states.
+pub(crate) fn large() -> Vec<(&'static str, Limits)> {
+    let base = Limits { keys: 1, keyless: true, writes: 3, takeovers: 2, ..Limits::NONE };
+    vec![
+        ("crashes", Limits { crashes: 2, drops: 1, ..base }),
+        ("crash, called off", Limits { crashes: 1, drops: 1, cancels: 1, ..base }),
+        ("frozen, called off", Limits { freezes: 1, cancels: 1, drops: 1, ..base }),
+        ("frozen, crash", Limits { freezes: 1, crashes: 1, ..base }),
+        ("stray runs", Limits { strays: 2, freezes: 1, drops: 1, ..base }),
+        ("paused, failover, crash", Limits { pauses: 1, failovers: 1, crashes: 1, takeovers: 1, ..base }),
+        ("failover, crash", Limits { failovers: 1, crashes: 1, drops: 1, ..base }),
+        ("two failovers", Limits { failovers: 2, drops: 1, ..base }),
+        ("schema changes, crash", Limits { schema_changes: 1, crashes: 1, drops: 1, ..base }),
+        ("schema changes, frozen", Limits { schema_changes: 1, freezes: 1, drops: 1, ..base }),
+        ("schema changes, failover", Limits { schema_changes: 1, failovers: 1, drops: 1, ..base }),
+        ("three takeovers", Limits { takeovers: 3, writes: 4, drops: 1, ..base }),
+        ("four takeovers", Limits { takeovers: 4, writes: 4, keyless: false, ..base }),
+        ("second reverse, crash", Limits { reverses: 2, takeovers: 3, crashes: 1, drops: 1, ..base }),
+        ("second reverse, alone", Limits { reverses: 2, takeovers: 3, begins_alone: true, drops: 1, ..base }),
+        ("second reverse, failover", Limits { reverses: 2, takeovers: 3, failovers: 1, ..base }),
+        ("declared, crash", Limits { fence: Fence::Declared, crashes: 1, drops: 1, ..base }),
+        ("declared, schema changes", Limits { fence: Fence::Declared, schema_changes: 1, drops: 1, ..base }),
+        ("declared, failover", Limits { fence: Fence::Declared, failovers: 1, ..base }),
     ]
 }
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { name, states, depth, took, violated, missed } = self;
+        let Self { name, mutation: _, states, depth, took, violated, missed } = self;
         write!(out, "{name}: {states} states, depth {depth}, {:.1} s", took.as_secs_f64())?;
         for (property, steps) in violated {
             write!(out, "; \"{property}\" does not hold after {} steps: {}", steps.len(), steps.join(" "))?;

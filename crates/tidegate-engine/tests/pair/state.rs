@@ -216,6 +216,8 @@ pub(crate) struct Used {
     pub(crate) drops: u8,
     pub(crate) failovers: u8,
     pub(crate) freezes: u8,
+    pub(crate) strays: u8,
+    pub(crate) pauses: u8,
     pub(crate) cancels: u8,
 }
 

@@ -3,7 +3,7 @@
 use super::actions::Action;
 use super::mutation::Mutation;
 use super::state::{
-    Birth, Both, Controller, Database, Entry, Link, Side, Status, Store, Used, What, World, By,
+    Birth, Both, By, Controller, Database, Entry, Link, Side, Status, Store, Used, What, World,
 };
 use stateright::{Model, Property};
 use tidegate_model::Permit;
@@ -35,6 +35,10 @@ pub(crate) struct Limits {
     /// Lost connections of one link.
     pub(crate) drops: u8,
     pub(crate) freezes: u8,
+    /// Runs that begin although the record does not ask for them any more.
+    pub(crate) strays: u8,
+    /// Of a link, asked for by somebody.
+    pub(crate) pauses: u8,
     pub(crate) failovers: u8,
     /// One after the other.
     pub(crate) reverses: u8,
@@ -55,6 +59,8 @@ impl Limits {
         crashes: 0,
         drops: 0,
         freezes: 0,
+        strays: 0,
+        pauses: 0,
         failovers: 0,
         reverses: 1,
         begins_alone: false,
@@ -84,7 +90,8 @@ impl Model for Pair {
             admits: true,
             ..Database::default()
         };
-        let store = Store { right: Side::B, takeover: None, decided: false, declining: false, turn: 0, done: 0 };
+        let store =
+            Store { right: Side::B, takeover: None, decided: false, declining: false, turn: 0, done: 0 };
         vec![World {
             births: Vec::new(),
             databases: Both([a, b]),
@@ -120,6 +127,10 @@ impl Pair {
             Action::Commit(side) => self.commit(world, side)?,
             Action::Start(side) => self.start(world, side)?,
             Action::TakeOver(side) => self.take_over(world, side)?,
+            Action::StrayTakeOver(side) => {
+                world.used.strays += 1;
+                self.begin_run(world, side)?;
+            }
             Action::Capture(side) => self.capture(world, side)?,
             Action::Sync(side) => {
                 let link = &mut world.links[side];
@@ -131,6 +142,11 @@ impl Pair {
             Action::Journal(side) => self.journal(world, side)?,
             Action::RunStatement(side) => self.run_statement(world, side)?,
             Action::FinishStatement(side) => self.finish_statement(world, side)?,
+            Action::Pause(side) => {
+                world.used.pauses += 1;
+                world.links[side].status = Status::Stops;
+            }
+            Action::Resume(side) => world.links[side].status = Status::Runs,
             Action::Rest(side) => self.rest(world, side)?,
             Action::Drop(side) => {
                 world.used.drops += 1;
@@ -310,7 +326,8 @@ fn release_reverse(world: &mut World) -> Option<()> {
 fn ask_takeover(world: &mut World, side: Side) -> Option<()> {
     let (link, other) = (&world.links[side], &world.links[side.other()]);
     let rests = link.status == Status::Rests && link.failed.is_none();
-    let others = matches!(other.status, Status::Runs | Status::Rests | Status::Ended) && other.failed.is_none();
+    let others =
+        matches!(other.status, Status::Runs | Status::Rests | Status::Ended) && other.failed.is_none();
     if world.store.takeover.is_some() || world.store.right == side || !rests || !others {
         return None;
     }
