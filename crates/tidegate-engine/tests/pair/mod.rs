@@ -1,8 +1,11 @@
 //! A pair of links, every state of it within bounds.
 //!
 //! Who takes over does what `pair::takeover::next` and `pair::mover::Mover` say, as the service does; the databases, the
-//! links, the service's record and the applications are modelled. Not modelled: the initial copy, several lanes of one
-//! link, transactions of several rows, rules and selections, and a failover that loses a fence or a permit.
+//! links, the service's record and the applications are modelled.
+//!
+//! Not modelled: the initial copy, several lanes of one link, transactions of several rows, rules and selections, other
+//! objects for a running link, and what waits for a deadline. A failover never loses a fence, a permit, or a schema change
+//! that is under way.
 
 mod actions;
 mod controller;
@@ -11,7 +14,7 @@ pub(crate) mod mutation;
 mod properties;
 pub(crate) mod run;
 mod state;
-mod world;
+pub(crate) mod world;
 
 #[cfg(test)]
 mod tests {
@@ -26,7 +29,7 @@ mod tests {
             assert!(outcome.is_as_it_should_be(), "{outcome}");
             states += outcome.states;
         }
-        assert!(states > 200_000, "{states} states");
+        assert!(states > 500_000, "{states} states");
     }
 
     #[test]

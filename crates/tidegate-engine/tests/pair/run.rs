@@ -101,35 +101,14 @@ pub(crate) fn quick() -> Vec<(&'static str, Limits)> {
         ("stray run", Limits { strays: 1, drops: 1, ..both_ways }),
         ("schema changes", Limits { schema_changes: 1, drops: 1, ..both_ways }),
         ("failover", Limits { failovers: 1, drops: 1, keyless: true, ..both_ways }),
+        ("crashes", Limits { keyless: true, crashes: 2, drops: 1, ..both_ways }),
+        (
+            "failover of schema changes",
+            Limits { schema_changes: 1, keyless: true, failovers: 1, drops: 1, writes: 3, ..both_ways },
+        ),
         ("paused", Limits { pauses: 1, failovers: 1, crashes: 1, ..base }),
         ("second reverse", Limits { reverses: 2, takeovers: 3, drops: 1, begins_alone: true, ..base }),
         ("declared", Limits { fence: Fence::Declared, drops: 1, keys: 2, ..both_ways }),
-    ]
-}
-
-/// Large ones: minutes each, and memory for millions of states.
-pub(crate) fn large() -> Vec<(&'static str, Limits)> {
-    let base = Limits { keys: 1, keyless: true, writes: 3, takeovers: 2, ..Limits::NONE };
-    vec![
-        ("crashes", Limits { crashes: 2, drops: 1, ..base }),
-        ("crash, called off", Limits { crashes: 1, drops: 1, cancels: 1, ..base }),
-        ("frozen, called off", Limits { freezes: 1, cancels: 1, drops: 1, ..base }),
-        ("frozen, crash", Limits { freezes: 1, crashes: 1, ..base }),
-        ("stray runs", Limits { strays: 2, freezes: 1, drops: 1, ..base }),
-        ("paused, failover, crash", Limits { pauses: 1, failovers: 1, crashes: 1, takeovers: 1, ..base }),
-        ("failover, crash", Limits { failovers: 1, crashes: 1, drops: 1, ..base }),
-        ("two failovers", Limits { failovers: 2, drops: 1, ..base }),
-        ("schema changes, crash", Limits { schema_changes: 1, crashes: 1, drops: 1, ..base }),
-        ("schema changes, frozen", Limits { schema_changes: 1, freezes: 1, drops: 1, ..base }),
-        ("schema changes, failover", Limits { schema_changes: 1, failovers: 1, drops: 1, ..base }),
-        ("three takeovers", Limits { takeovers: 3, writes: 4, drops: 1, ..base }),
-        ("four takeovers", Limits { takeovers: 4, writes: 4, keyless: false, ..base }),
-        ("second reverse, crash", Limits { reverses: 2, takeovers: 3, crashes: 1, drops: 1, ..base }),
-        ("second reverse, alone", Limits { reverses: 2, takeovers: 3, begins_alone: true, drops: 1, ..base }),
-        ("second reverse, failover", Limits { reverses: 2, takeovers: 3, failovers: 1, ..base }),
-        ("declared, crash", Limits { fence: Fence::Declared, crashes: 1, drops: 1, ..base }),
-        ("declared, schema changes", Limits { fence: Fence::Declared, schema_changes: 1, drops: 1, ..base }),
-        ("declared, failover", Limits { fence: Fence::Declared, failovers: 1, ..base }),
     ]
 }
 
