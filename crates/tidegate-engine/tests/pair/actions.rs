@@ -3,6 +3,7 @@
 use super::mutation::Mutation;
 use super::state::{Database, Link, Side, Status, What, World};
 use super::world::{Fence, Pair};
+use tidegate_engine::pair::takeover::{Step, next};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
@@ -47,11 +48,14 @@ pub(crate) enum Action {
     Cancel,
     /// The controller reads what the other direction does.
     See,
-    Step,
+    Step(Step),
+    /// What was done for a takeover that was called off is undone.
+    TakeBack,
     /// The controller's process freezes, and another takes its place.
     Freeze,
     StaleSee,
-    StaleStep,
+    StaleStep(Step),
+    StaleTakeBack,
 }
 
 impl Pair {
@@ -163,14 +167,20 @@ impl Pair {
                 if world.used.cancels < self.limits.cancels {
                     actions.push(Action::Cancel);
                 }
-                actions.extend([Action::See, Action::Step]);
                 if world.used.freezes < self.limits.freezes && world.stale.is_none() {
                     actions.push(Action::Freeze);
                 }
             }
         }
-        if world.stale.is_some() {
-            actions.extend([Action::StaleSee, Action::StaleStep]);
+        if let Some(controller) = &world.controller {
+            let step =
+                if world.store.declining { Action::TakeBack } else { Action::Step(next(&controller.known)) };
+            actions.extend([Action::See, step]);
+        }
+        if let Some(stale) = &world.stale {
+            let takes_back = world.store.declining && world.store.turn == stale.turn;
+            let step = if takes_back { Action::StaleTakeBack } else { Action::StaleStep(next(&stale.known)) };
+            actions.extend([Action::StaleSee, step]);
         }
     }
 

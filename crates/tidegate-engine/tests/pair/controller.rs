@@ -28,22 +28,18 @@ impl Pair {
             Step::Close => {
                 if self.is(Mutation::DrainBeforeFence) && controller.goal.is_none() {
                     controller.goal = Some(world.databases[cand].log.len() as u8);
-                    return Some(Some(controller));
-                }
-                if !self.close(world, &controller) {
+                } else if self.close(world, &controller) {
+                    controller.known.closed = true;
+                } else {
                     return Some(None);
                 }
-                controller.known.closed = true;
             }
-            Step::Bring => {
-                let end = world.databases[cand].log.len() as u8;
-                match controller.goal {
-                    _ if self.trusts(cand) => controller.known.brought = true,
-                    None => controller.goal = Some(end),
-                    Some(goal) if self.has_brought(world, other, goal)? => controller.known.brought = true,
-                    Some(_) => return None,
-                }
-            }
+            Step::Bring => match controller.goal {
+                _ if self.trusts(cand) => controller.known.brought = true,
+                None => controller.goal = Some(world.databases[cand].log.len() as u8),
+                Some(goal) if self.has_brought(world, other, goal)? => controller.known.brought = true,
+                Some(_) => return None,
+            },
             Step::Rest => {
                 if own && world.links[other].status == Status::Runs && world.links[other].failed.is_none() {
                     world.links[other].status = Status::Stops;
@@ -52,19 +48,8 @@ impl Pair {
             }
             Step::Wait => return None,
             Step::Look => {
-                let early = controller.goal.filter(|_| self.is(Mutation::DrainBeforeFence));
-                let end = early.unwrap_or(world.databases[cand].log.len() as u8);
-                if !self.trusts(cand) && !self.has_left_nothing(world, other, end)? {
-                    return None;
-                }
+                self.look_once_more(world, &controller)?;
                 controller.known.nothing_left = true;
-                if !self.is(Mutation::ForgetfulSide) {
-                    world
-                        .databases
-                        .0
-                        .iter_mut()
-                        .for_each(|database| database.settled = database.log.len() as u8);
-                }
             }
             Step::Compare => controller.known.compared = true,
             Step::Decide => return self.decide(world, controller, own),
@@ -74,18 +59,7 @@ impl Pair {
                 }
                 controller.known.admitted = true;
             }
-            Step::Move => {
-                let Some(call) = controller.mover.next() else {
-                    controller.known.moved = true;
-                    return Some(Some(controller));
-                };
-                match self.call(world, cand, call) {
-                    Ok(answer) => controller.mover.learn(answer),
-                    // Whoever is under way begins anew; whoever was replaced gives up.
-                    Err(()) if own => controller.mover = Mover::default(),
-                    Err(()) => return Some(None),
-                }
-            }
+            Step::Move => return Some(self.go_on_moving(world, controller, own)),
             Step::Open => {
                 if self.may_change_fence(world, other, &controller, OPENING) {
                     world.databases[other].closed = false;
@@ -103,6 +77,35 @@ impl Pair {
             }
         }
         Some(Some(controller))
+    }
+
+    /// Nothing that was committed at the side that is left must be left to bring.
+    fn look_once_more(&self, world: &mut World, controller: &Controller) -> Option<()> {
+        let left = controller.side;
+        let early = controller.goal.filter(|_| self.is(Mutation::DrainBeforeFence));
+        let end = early.unwrap_or(world.databases[left].log.len() as u8);
+        if !self.trusts(left) && !self.has_left_nothing(world, left.other(), end)? {
+            return None;
+        }
+        if !self.is(Mutation::ForgetfulSide) {
+            world.databases.0.iter_mut().for_each(|database| database.settled = database.log.len() as u8);
+        }
+        Some(())
+    }
+
+    /// One call of one who moves the right to write. Refused, whoever is under way begins anew, and whoever was replaced
+    /// gives up.
+    fn go_on_moving(&self, world: &mut World, mut controller: Controller, own: bool) -> Option<Controller> {
+        let Some(call) = controller.mover.next() else {
+            controller.known.moved = true;
+            return Some(controller);
+        };
+        match self.call(world, controller.side, call) {
+            Ok(answer) => controller.mover.learn(answer),
+            Err(()) if own => controller.mover = Mover::default(),
+            Err(()) => return None,
+        }
+        Some(controller)
     }
 
     /// Reads what the other direction does now. Nothing to do if that is known.

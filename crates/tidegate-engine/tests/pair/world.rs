@@ -163,7 +163,7 @@ impl Pair {
                 let controller = world.controller.take()?;
                 world.controller = Some(self.see(world, controller)?);
             }
-            Action::Step => {
+            Action::Step(_) | Action::TakeBack => {
                 let controller = world.controller.take()?;
                 world.controller = self.step(world, controller)?;
             }
@@ -175,7 +175,7 @@ impl Pair {
                 let stale = world.stale.take()?;
                 world.stale = Some(self.see(world, stale)?);
             }
-            Action::StaleStep => {
+            Action::StaleStep(_) | Action::StaleTakeBack => {
                 let stale = world.stale.take()?;
                 world.stale = self.step(world, stale)?;
             }
