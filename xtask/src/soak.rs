@@ -6,6 +6,7 @@ mod compare;
 mod failback;
 mod kill;
 mod links;
+mod model;
 mod random;
 mod statements;
 mod workload;
@@ -53,6 +54,8 @@ pub(crate) enum Action {
         #[arg(long)]
         kill: bool,
     },
+    /// Go through every state of a pair of links, and find what each guard of it is there for
+    Model,
     /// Many links on one service: starting all, restarting all, and what they cost when nothing happens
     Links {
         /// How many links
@@ -78,6 +81,7 @@ pub(crate) fn run(action: &Action) -> Result<(), String> {
             tidegate_sandbox::install_flavour(Flavour::Mysql)?;
             links::run(&Program::build()?, *count)
         }
+        Action::Model => model::run(),
         Action::Api { examples, seed } => api(*examples, *seed),
         Action::Failback { flavour, cycles, seconds, kill } => {
             tidegate_sandbox::install_flavour(*flavour)?;

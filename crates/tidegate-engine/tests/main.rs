@@ -2,5 +2,6 @@
 
 mod changelog;
 mod link;
+mod pair;
 mod sim;
 mod support;

@@ -74,6 +74,12 @@ impl Known {
         }
     }
 
+    /// Both sides have been compared. That may have taken long: whether nothing is left is looked at once more.
+    pub fn have_compared(&mut self) {
+        self.compared = true;
+        self.nothing_left = false;
+    }
+
     /// What the other direction does now. Whatever was found out while it did something else may not be so any more.
     pub fn see(&mut self, other: Other) {
         if self.other != other {

@@ -124,6 +124,19 @@ impl SyncPlan {
         link::begin_at(source.as_ref(), target.as_ref(), selection, Position::new(start)).await
     }
 
+    /// Refuses if the target has something of the source's that its log, read up to `captured`, does not have.
+    pub(crate) async fn refuse_if_elsewhere(&self, captured: &Position) -> Result<()> {
+        let state = self.open_target().state().await.map_err(|e| e.context(Side::Target))?;
+        let Some(low) = state.map(|state| state.low().position) else { return Ok(()) };
+        if self.covers(captured, &low)? {
+            return Ok(());
+        }
+        let what = format!(
+            "the target is at {low}, and the source's log, read up to {captured}, does not have that"
+        );
+        Err(Error::new(Code::SourceRewound, what))
+    }
+
     /// How many transactions up to there are not in the target.
     pub(crate) async fn left_of(&self, captured: Seq) -> Result<u64> {
         let state = self.open_target().state().await.map_err(|e| e.context(Side::Target))?;

@@ -247,6 +247,7 @@ fn ends(pair: &Pair, service: &Service) {
     runs(service, &["failback", "home"]);
     service.does(&["terminate", "home-reverse"]);
     service.does(&["wait", "home-reverse", "--for", "Completed"]);
+    service.does(&["wait", "home", "--for", "caught-up"]);
     let captured = service.gets(&["show", "home"])["progress"]["seq_captured"].clone();
     service.does(&["release", "home-reverse"]);
     service.does(&["pause", "home"]);

@@ -132,7 +132,7 @@ impl Owner {
                 }
                 Step::Compare => {
                     turn.compare().await?;
-                    known.compared = true;
+                    known.have_compared();
                 }
                 Step::Decide => {
                     turn.decide().await?;
@@ -171,15 +171,15 @@ impl Owner {
                 () = self.supervisor.stop.cancelled() => return Ok(()),
             }
         }
-        // If this fails, it is done as soon as this one collects again.
-        if let Err(error) = self.keep_fence(found, &self.supervisor.plan(found)?).await {
-            tracing::info!(instance = self.id, %error, "applications are not let in again yet");
-        }
         self.supervisor.count_fault(error);
         let (id, why) = (self.id.clone(), problem(error));
         self.supervisor.store.ask(move |store| store.decline(&id, why, SERVICE)).await?;
         crash::point("learned");
         self.supervisor.wake(&peer);
+        // Only now: nobody decides any more. If this fails, it is done as soon as this one collects again.
+        if let Err(error) = self.keep_fence(found, &self.supervisor.plan(found)?).await {
+            tracing::info!(instance = self.id, %error, "applications are not let in again yet");
+        }
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use crate::sync::{self, SyncPlan};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_api::{Command, CompareChoice, FenceChoice, Status, Takeover, TakeoverStep};
+use tidegate_engine::changelog::LogEnd;
 use tidegate_engine::pair::takeover::{Other, Step};
 use tidegate_engine::progress;
 use tidegate_model::{Code, Error, Fence, Position, Result, Retry};
@@ -32,6 +33,8 @@ pub(super) struct Turn {
     guided: bool,
     deadline: Instant,
     shown: Option<TakeoverStep>,
+    /// It was said that nothing is left.
+    drained: bool,
 }
 
 impl Turn {
@@ -56,6 +59,7 @@ impl Turn {
             guided,
             deadline: Instant::now() + Duration::from_secs(how.within_seconds),
             shown: None,
+            drained: false,
         })
     }
 
@@ -139,7 +143,12 @@ impl Turn {
     /// Waits until the other direction has applied everything that its source has now. If it comes to rest before that,
     /// there is nothing to wait for.
     pub(super) async fn bring(&mut self) -> Result<()> {
+        let before =
+            self.supervisor.progress(&self.peer).map(|(progress, _)| progress.captured().borrow().clone());
         let goal = self.other_plan.source_position().await?;
+        if let Some(before) = before {
+            self.refuse_if_rewound(&before.position, &goal)?;
+        }
         while self.look_at_other().await?.state.is_running() {
             let left = self.left_to_bring(&goal)?;
             if left == Some(0) {
@@ -165,6 +174,16 @@ impl Turn {
         Ok(())
     }
 
+    /// What was read from the source's log before it was asked where that ends must be in it: else the source has lost what
+    /// the other direction may have brought over, and nothing that is found out about it holds.
+    fn refuse_if_rewound(&self, read: &Position, end: &Position) -> Result<()> {
+        if read.as_str().is_empty() || self.other_plan.covers(end, read)? {
+            return Ok(());
+        }
+        let what = format!("the source's log ends at {end}, and was read up to {read} before");
+        Err(Error::new(Code::SourceRewound, what))
+    }
+
     /// How many transactions the other direction has read and not applied; at least one if it has not read up to the goal.
     /// `None` while it does not stream.
     fn left_to_bring(&self, goal: &Position) -> Result<Option<u64>> {
@@ -188,7 +207,7 @@ impl Turn {
     }
 
     /// Refuses if the other direction, which rests or has ended, has left something.
-    pub(super) async fn look(&self, other: Other) -> Result<()> {
+    pub(super) async fn look(&mut self, other: Other) -> Result<()> {
         let found = self.look_at_other().await?;
         if other == Other::Ended {
             self.has_left_nothing(&found).await?;
@@ -196,19 +215,25 @@ impl Turn {
             self.has_brought_everything(&found).await?;
         }
         crash::point("drained");
+        if self.drained {
+            return Ok(());
+        }
+        self.drained = true;
         self.note("nothing is left to bring", None).await
     }
 
     async fn has_brought_everything(&self, other: &Found) -> Result<()> {
         let plan = &self.other_plan;
+        // Nothing that an earlier run of it has under way comes after this: what is there stays what it is.
+        plan.end_earlier_runs().await?;
+        let before = self.collected(other).map(|end| end.position);
         let goal = plan.source_position().await?;
+        if let Some(before) = before {
+            self.refuse_if_rewound(&before, &goal)?;
+        }
         let deadline = Instant::now() + READ_WITHIN;
         let captured = loop {
-            let captured = self.supervisor.progress(&other.id).map(|(progress, _)| {
-                let end = progress.captured().borrow().clone();
-                (*progress.step().borrow(), end)
-            });
-            if let Some((progress::Step::Collecting, captured)) = captured
+            if let Some(captured) = self.collected(other)
                 && plan.covers(&captured.position, &goal)?
             {
                 break captured;
@@ -221,6 +246,7 @@ impl Turn {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         };
+        plan.refuse_if_elsewhere(&captured.position).await?;
         let left = plan.left_of(captured.seq).await?;
         if left == 0 {
             return Ok(());
@@ -231,6 +257,13 @@ impl Turn {
             "stop the applications that write there, tidegate instance resume {name}, wait until it has caught up, pause it, and \
              start again; or let tidegate switchover or failback do all of that"
         )))
+    }
+
+    /// How far the other direction, which rests, has read its source's log.
+    fn collected(&self, other: &Found) -> Option<LogEnd> {
+        let (progress, _) = self.supervisor.progress(&other.id)?;
+        let collects = *progress.step().borrow() == progress::Step::Collecting;
+        collects.then(|| progress.captured().borrow().clone())
     }
 
     /// Refuses if the other direction was terminated before it had brought everything: nobody brings it any more.
