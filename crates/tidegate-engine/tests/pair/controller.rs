@@ -51,7 +51,7 @@ impl Pair {
                 self.look_once_more(world, &controller)?;
                 controller.known.nothing_left = true;
             }
-            Step::Compare => controller.known.compared = true,
+            Step::Compare => controller.known.have_compared(),
             Step::Decide => return self.decide(world, controller, own),
             Step::Admit => {
                 if self.may_change_fence(world, cand, &controller, OPENING) {
