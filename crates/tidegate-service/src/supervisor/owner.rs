@@ -7,6 +7,7 @@ use crate::crash;
 use crate::lifecycle::Fact;
 use crate::precheck;
 use crate::store::Found;
+use crate::sync::SyncPlan;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -152,18 +153,8 @@ impl Owner {
                 return self.supervisor.learn(&self.id, Fact::Broke, Some(&error)).await.map(|_| ());
             }
         };
-        if duty == Duty::Collect
-            && let Err(error) = self.begin_reverse(found, &plan).await
-        {
-            self.wait_to_collect(&error).await;
-            return Ok(());
-        }
-        if let Err(error) = self.keep_fence(found, &plan).await {
-            if duty == Duty::Collect {
-                self.wait_to_collect(&error).await;
-                return Ok(());
-            }
-            return self.failed(found, error).await;
+        if let Err(error) = self.get_ready(found, &plan, duty).await {
+            return self.cannot_begin(found, duty, error).await;
         }
         let Some((starting, planned)) = self.begin(found, duty).await else { return Ok(()) };
         let mut replan_at = None;
@@ -176,11 +167,7 @@ impl Owner {
                 None
             }
             Ok(Plan::Nothing) => None,
-            Err(error) if duty == Duty::Collect => {
-                self.wait_to_collect(&error).await;
-                return Ok(());
-            }
-            Err(error) => return self.failed(found, error).await,
+            Err(error) => return self.cannot_begin(found, duty, error).await,
         };
         let progress = Arc::new(Progress::new());
         let stop = self.supervisor.stop.child_token();
@@ -216,6 +203,22 @@ impl Owner {
             }
             Err(error) => self.failed(found, error).await,
         }
+    }
+
+    /// What one of a pair needs before it runs.
+    async fn get_ready(&self, found: &Found, plan: &SyncPlan, duty: Duty) -> Result<()> {
+        if duty == Duty::Collect {
+            self.begin_reverse(found, plan).await?;
+        }
+        self.keep_fence(found, plan).await
+    }
+
+    async fn cannot_begin(&mut self, found: &Found, duty: Duty, error: Error) -> Result<()> {
+        if duty == Duty::Collect {
+            self.wait_to_collect(&error).await;
+            return Ok(());
+        }
+        self.failed(found, error).await
     }
 
     /// A place among those that start, and what is to be done about wanted objects. `None` if it is to be looked at again: it
