@@ -9,8 +9,20 @@ use crate::wait;
 /// Points that a running link passes, under load.
 const UNDER_LOAD: [&str; 2] = ["link-begins", "link-ended"];
 /// Points of a takeover, in the order in which it passes them: the next crash comes where the last one's takeover goes on.
-const TAKING_OVER: [&str; 7] =
-    ["stop-asked", "other-pausing", "drained", "handed-over", "permit-taken", "permits-moved", "learned"];
+const TAKING_OVER: [&str; 12] = [
+    "stop-asked",
+    "closed",
+    "brought",
+    "other-pausing",
+    "drained",
+    "compared",
+    "handed-over",
+    "admitted",
+    "permit-taken",
+    "permits-moved",
+    "opened",
+    "learned",
+];
 /// It is aborted there.
 const ABORTED: i32 = 6;
 const DEADLINE: Duration = Duration::from_secs(90);
