@@ -333,7 +333,14 @@ impl Batch {
         let name: Arc<str> = plan.target.as_str().into();
         let free = Expected { affected: Affected::Any, warnings_max: 0 };
         let exact = Affected::Rows(1);
-        let affected = if plan.mode(mode) == Mode::Exact { exact } else { Affected::Any };
+        let is_exact = plan.mode(mode) == Mode::Exact;
+        let affected = if is_exact { exact } else { Affected::Any };
+        if self.strict && is_exact {
+            self.ordered.sql.extend_from_slice(format!("SELECT 1 FROM {} WHERE ", plan.target).as_bytes());
+            push_row_as_it_was(&mut self.ordered.sql, plan, change.before)?;
+            self.ordered.sql.extend_from_slice(b" FOR UPDATE");
+            self.ordered.close(Expected { affected: Affected::Found(1), warnings_max: u64::MAX }, &name);
+        }
         self.ordered.sql.extend_from_slice(b"SET foreign_key_checks=1");
         self.ordered.close(free, &name);
         let zeros = self.ordered.push_change(change)?;

@@ -34,6 +34,8 @@ pub struct Written {
     pub keys: Option<HashSet<(String, String)>>,
     /// Where the log is to be read from so that all of it is read.
     pub start: Option<Position>,
+    /// Where the log ended when that was asked: everything up to there was looked at.
+    pub end: Option<Position>,
     /// Whether the log goes back to where the link began: else there may be more.
     pub is_whole: bool,
 }
@@ -98,7 +100,8 @@ pub async fn written_by_others(
     }
     // Where nobody else has ever written there is nothing to read, and nothing to miss.
     let nothing = found.position.contains(&goal) && goal_is_empty(&goal);
-    Ok(Written { is_whole: is_whole && (nothing || capture.has_seen_peer()), ..found.found })
+    let end = Some(Position::new(goal.to_string()));
+    Ok(Written { end, is_whole: is_whole && (nothing || capture.has_seen_peer()), ..found.found })
 }
 
 /// Where the oldest log that the server has begins.

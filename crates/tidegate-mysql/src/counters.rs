@@ -9,24 +9,34 @@ use crate::session::{self, Marker, run};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::collections::HashMap;
-use tidegate_model::{InstanceName, Result, Selection, TableName};
+use tidegate_model::{Code, InstanceName, Result, Selection, TableName};
 
 /// So long a table may be held by a transaction.
-const WAIT_SECONDS: u32 = 5;
+const WAIT_SECONDS: u32 = 2;
+const BEHIND_MAX: usize = 3;
 
-/// Sees to it that no counter of the target is behind its table's at the source. Answers how many were.
+/// What became of counters.
+#[derive(Clone, Debug, Default)]
+pub struct Raised {
+    /// How many were behind, and are not any more.
+    pub raised: u64,
+    /// Tables whose counters could not be raised, each with why.
+    pub behind: Vec<String>,
+}
+
+/// Sees to it that no counter of the target is behind its table's at the source, as far as that can be had quickly.
 pub async fn raise_counters(
     source: &Endpoint,
     target: &Endpoint,
     link: &InstanceName,
     selection: &Selection,
-) -> Result<u64> {
+) -> Result<Raised> {
     let mut from = source.connect(&question_setup()).await?;
     let (mut to, _) = session::open(target, &Marker::new(link.clone())).await?;
     run(&mut to, &question_setup()[0]).await?;
     run(&mut to, &format!("SET SESSION lock_wait_timeout = {WAIT_SECONDS}")).await?;
     let there = counters(&mut to).await?;
-    let mut raised = 0;
+    let mut raised = Raised::default();
     for (table, next) in counters(&mut from).await? {
         if !selection.selects(&table.database, &table.table) {
             continue;
@@ -34,8 +44,16 @@ pub async fn raise_counters(
         let name = selection.map(&table.database, &table.table);
         if there.get(&name).is_some_and(|here| *here < next) {
             let (database, table) = (quote(&name.database), quote(&name.table));
-            run(&mut to, &format!("ALTER TABLE {database}.{table} AUTO_INCREMENT = {next}")).await?;
-            raised += 1;
+            let statement = format!("ALTER TABLE {database}.{table} AUTO_INCREMENT = {next}");
+            match run(&mut to, &statement).await {
+                Ok(_) => raised.raised += 1,
+                Err(error) if error.code() == Code::ConnectionLost => return Err(error),
+                Err(error) => raised.behind.push(format!("{name}: {}", error.message())),
+            }
+            // Nobody can write meanwhile: the first that is held says enough.
+            if raised.behind.len() == BEHIND_MAX {
+                break;
+            }
         }
     }
     Ok(raised)

@@ -42,7 +42,7 @@ pub use before::{Written, written_by_others};
 pub use check::{check_marks, check_rules, look, read_rules};
 pub use compare::MysqlComparable;
 pub use connect::{Endpoint, Tls};
-pub use counters::raise_counters;
+pub use counters::{Raised, raise_counters};
 pub use fence::MysqlFence;
 pub use remains::Remain;
 pub use source::MysqlSource;

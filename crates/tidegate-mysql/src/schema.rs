@@ -15,6 +15,7 @@ use crate::connect::{Server, quote, quote_text, understand};
 use crate::ddl::{self, Charset, Flavour, Kind, Role, Scanned};
 use crate::decode::entries;
 use crate::definitions::guarded;
+use crate::fence::OWN_TRIGGERS;
 use crate::journal::{self, Before, Touched};
 use crate::session::{self, Marker, run};
 use crate::source::selects;
@@ -50,6 +51,10 @@ fn options<'a>(query: &'a Query<'_>, flavour: Flavour) -> ddl::Options<'a> {
 /// Whether a schema change belongs to the link. One that does so in part is refused, unless it is a DROP TABLE, which can
 /// be cut down.
 pub(crate) fn is_selected(scanned: &Scanned, selection: &Selection) -> Result<bool> {
+    // Who is kept out of the source is let in to the target.
+    if scanned.object.as_ref().is_some_and(|object| object.table.starts_with(OWN_TRIGGERS)) {
+        return Ok(false);
+    }
     match scanned.kind {
         Kind::Account | Kind::Maintenance | Kind::Other => Ok(false),
         Kind::CreateTable { temporary: true, .. } | Kind::DropTable { temporary: true } => Ok(false),

@@ -114,6 +114,31 @@ async fn claim_within(conn: &mut Conn, instance: &InstanceName, seconds: u32) ->
     Err(Error::new(Code::TargetBusy, "a schema change that an earlier run began is still being carried out"))
 }
 
+/// Waits until no other session closes the link's target to applications, or opens it.
+pub(crate) async fn claim_fence(conn: &mut Conn, instance: &InstanceName, seconds: u32) -> Result<()> {
+    let question = format!("SELECT GET_LOCK('{}', {seconds})", fence_lock_name(instance));
+    let got: Option<Option<u8>> = conn.query_first(question).await.map_err(understand)?;
+    if got.flatten() == Some(1) {
+        return Ok(());
+    }
+    Err(Error::new(Code::TargetBusy, "somebody else is closing or opening the server to applications"))
+}
+
+/// The same; who was at it is ended.
+pub(crate) async fn end_fence(conn: &mut Conn, instance: &InstanceName, seconds: u32) -> Result<()> {
+    let question = format!("SELECT IS_USED_LOCK('{}')", fence_lock_name(instance));
+    let holder: Option<Option<u64>> = conn.query_first(question).await.map_err(understand)?;
+    if let Some(holder) = holder.flatten() {
+        // It may have ended by itself meanwhile.
+        let _ = run(conn, &format!("KILL {holder}")).await;
+    }
+    claim_fence(conn, instance, seconds).await
+}
+
+fn fence_lock_name(instance: &InstanceName) -> String {
+    format!("{}_fence", lock_name(instance))
+}
+
 /// Gives [`claim_definitions`] up.
 pub(crate) async fn release_definitions(conn: &mut Conn, instance: &InstanceName) -> Result<()> {
     run(conn, &format!("DO RELEASE_LOCK('{}')", lock_name(instance))).await.map(|_| ())

@@ -145,6 +145,8 @@ impl MysqlTarget {
         match state::take_over(&mut conn, &self.instance).await {
             // It never came as far as to have a state.
             Err(error) if error.code() == Code::MissingTable => Ok(()),
+            // Without the right to write nothing of it is committed.
+            Err(error) if error.code() == Code::NotItsTurn => Ok(()),
             settled => settled.map(|_| ()),
         }
     }

@@ -36,7 +36,7 @@ pub(crate) struct LaneWriter {
     packet_bytes_max: usize,
     marked: bool,
     /// Of a pair: there are others who write, and nothing of theirs may be overwritten.
-    strict: bool,
+    pub(crate) strict: bool,
 }
 
 impl LaneWriter {

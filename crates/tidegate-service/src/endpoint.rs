@@ -6,8 +6,8 @@ use tidegate_model::{
     Code, Comparable, Decision, Error, Fence, Finding, FoundConflict, Gate, InstanceName, Policy, Position,
     Result, Selection, Source, Target,
 };
-pub(crate) use tidegate_mysql::Written;
 use tidegate_mysql::{FoundTable, MysqlComparable, MysqlFence, MysqlSource, MysqlTarget, Remain};
+pub(crate) use tidegate_mysql::{Raised, Written};
 
 /// Text that must not be seen. `Debug` hides it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -225,14 +225,13 @@ impl Endpoint {
         }
     }
 
-    /// Sees to it that the target gives out no number that the source has given out. Answers how many counters were
-    /// behind.
+    /// Sees to it that the target gives out no number that the source has given out.
     pub(crate) async fn raise_counters(
         &self,
         target: &Self,
         link: &InstanceName,
         selection: &Selection,
-    ) -> Result<u64> {
+    ) -> Result<Raised> {
         match (&self.engine, &target.engine) {
             (Engine::Mysql(source), Engine::Mysql(target)) => {
                 tidegate_mysql::raise_counters(source, target, link, selection).await

@@ -150,16 +150,15 @@ async fn write(writer: &mut dyn Writer, job: &mut Job, rows: &mut u64) -> Result
         Work::Big { start, after } => {
             // Only the last record knows the transaction's number and mark, and every piece is to have them.
             let (end_reader, end) = end_of_big(start).await?;
-            let mut reader = (**start).clone();
-            writer.begin(&job.checkpoint, job.mode);
-            loop {
-                let record = reader.next().await?;
-                *rows += writer.add(Transaction { data: record.data(), ..transaction(&end) }).await?;
-                if record.kind != RecordKind::Piece {
-                    break;
+            let written = write_big(writer, start, &end, (&job.checkpoint, job.mode)).await;
+            *rows = match written {
+                Err(error) if error.code() == Code::Conflict && job.mode == Mode::Exact => {
+                    let data = whole_if_small(start).await?.ok_or(error)?;
+                    let whole = Transaction { data: &data, ..transaction(&end) };
+                    writer.write_carefully(vec![whole], &job.checkpoint).await?
                 }
-            }
-            writer.commit().await?;
+                written => written?,
+            };
             *after = Some(Box::new((end_reader, end)));
             Ok(())
         }
@@ -170,6 +169,44 @@ async fn write(writer: &mut dyn Writer, job: &mut Job, rows: &mut u64) -> Result
         Work::Idle => {
             writer.begin(&job.checkpoint, job.mode);
             writer.commit().await
+        }
+    }
+}
+
+/// Piece by piece. Every piece has the number and the mark of the last.
+async fn write_big(
+    writer: &mut dyn Writer,
+    start: &Reader,
+    end: &Record,
+    (checkpoint, mode): (&LaneCheckpoint, Mode),
+) -> Result<u64> {
+    let (mut reader, mut rows) = (start.clone(), 0);
+    writer.begin(checkpoint, mode);
+    loop {
+        let record = reader.next().await?;
+        rows += writer.add(Transaction { data: record.data(), ..transaction(end) }).await?;
+        if record.kind != RecordKind::Piece {
+            break;
+        }
+    }
+    writer.commit().await?;
+    Ok(rows)
+}
+
+/// A big transaction that is to be written row by row is held whole, up to this.
+const CAREFUL_BYTES_MAX: usize = 16 << 20;
+
+/// All pieces in one; `None` if that is too much.
+async fn whole_if_small(start: &Reader) -> Result<Option<Vec<u8>>> {
+    let (mut reader, mut data) = (start.clone(), Vec::new());
+    loop {
+        let record = reader.next().await?;
+        data.extend_from_slice(record.data());
+        if data.len() > CAREFUL_BYTES_MAX {
+            return Ok(None);
+        }
+        if record.kind != RecordKind::Piece {
+            return Ok(Some(data));
         }
     }
 }

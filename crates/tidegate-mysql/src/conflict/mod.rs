@@ -28,8 +28,9 @@ pub(crate) async fn write_carefully(
     transactions: &[Transaction<'_>],
     checkpoint: &LaneCheckpoint,
 ) -> Result<u64> {
-    // What was tried before is still open.
+    // What was tried before is still open, and may have ended where foreign keys act.
     run(&mut writer.conn, "ROLLBACK").await?;
+    run(&mut writer.conn, "SET foreign_key_checks=0").await?;
     writer.decoder.refresh();
     run(&mut writer.conn, "BEGIN").await?;
     let statement = state::checkpoint_statement(&writer.instance, checkpoint);
@@ -45,12 +46,11 @@ pub(crate) async fn write_carefully(
                 row.write(&mut writer.conn).await?;
                 continue;
             };
-            let place = (transaction.seq.0, ordinal as u32);
-            let decided = decision_about(&mut writer.conn, &writer.instance, place).await?.or(general);
-            let noted = Noted { place, conflict };
+            let noted = Noted { place: (transaction.seq.0, ordinal as u32), conflict };
+            let decided = decision_about(&mut writer.conn, &writer.instance, &noted).await?.or(general);
             match decided {
                 Some(decision) => {
-                    tracing::info!(instance = %writer.instance, seq = place.0, decision = decision.name(), "a conflict is settled");
+                    tracing::info!(instance = %writer.instance, seq = noted.place.0, decision = decision.name(), "a conflict is settled");
                     row.settle(&mut writer.conn, decision).await?;
                     note(&mut writer.conn, &writer.instance, &noted, Some(decision)).await?;
                 }
@@ -79,12 +79,7 @@ pub(crate) async fn admits_schema_change(
     checkpoint: &LaneCheckpoint,
 ) -> Result<bool> {
     let general = policy(&mut writer.conn, &writer.instance).await?.schema_changes;
-    let place = (seq, 0);
-    let decided = match general {
-        Some(decision) => Some(decision),
-        None => decision_about(&mut writer.conn, &writer.instance, place).await?,
-    };
-    if decided == Some(Decision::Source) && general.is_some() {
+    if general == Some(Decision::Source) {
         return Ok(true);
     }
     let text = String::from_utf8_lossy(statement).into_owned();
@@ -92,9 +87,13 @@ pub(crate) async fn admits_schema_change(
         object: "schema change".to_owned(),
         expected: String::new(),
         found: String::new(),
-        wanted: text.clone(),
+        wanted: text,
     };
-    let noted = Noted { place, conflict };
+    let noted = Noted { place: (seq, 0), conflict };
+    let decided = match general {
+        Some(decision) => Some(decision),
+        None => decision_about(&mut writer.conn, &writer.instance, &noted).await?,
+    };
     match decided {
         Some(Decision::Source) => {
             note(&mut writer.conn, &writer.instance, &noted, decided).await?;
@@ -117,35 +116,28 @@ pub(crate) async fn admits_schema_change(
 async fn undecided(writer: &mut LaneWriter, open: Vec<Noted>) -> Result<u64> {
     run(&mut writer.conn, "ROLLBACK").await?;
     let tables: HashSet<&str> = open.iter().map(|noted| noted.conflict.object.as_str()).collect();
-    let first = &open[0].conflict;
-    let what = format!(
-        "{} rows of {} tables; the first, {}: at the source it was {}, here it is {}, it would become {}",
-        open.len(),
-        tables.len(),
-        first.object,
-        first.expected,
-        first.found,
-        first.wanted
-    );
+    // Without what is in them: errors travel further than rows may.
+    let what =
+        format!("{} rows of {} tables; the first in {}", open.len(), tables.len(), open[0].conflict.object);
     for noted in &open {
         note(&mut writer.conn, &writer.instance, noted, None).await?;
     }
     Err(Error::new(Code::Conflict, what).with_remedy(
-        "see them all with tidegate conflicts list; decide with tidegate conflicts settle --keep source (the log's version) or target \
-         (what is here), then resume; and find out who else writes here",
+        "somebody else wrote to the target: put the target's right; or, for an instance of a service, see the rows with tidegate \
+         conflicts list and decide with tidegate conflicts settle; then run it again",
     ))
 }
 
 /// Every row of a transaction that takes part, with the statements about it.
 fn careful_rows(writer: &mut LaneWriter, transaction: &Transaction<'_>) -> Result<Vec<CarefulRow>> {
-    let mut rows = Vec::new();
+    let (mut rows, strict) = (Vec::new(), writer.strict);
     for entry in entries(transaction.data) {
         let entry = entry?;
         match entry.kind {
             code::TABLE_MAP => writer.decoder.table_map(&entry)?,
             kind if is_rows(kind) => writer.decoder.rows(&entry, |change| {
                 if !is_in_copy(change.plan.snapshot.as_ref(), transaction.mark)? {
-                    rows.push(CarefulRow::of(&change)?);
+                    rows.push(CarefulRow::of(&change, strict)?);
                 }
                 Ok(())
             })?,

@@ -17,6 +17,9 @@ fn parse(text: &str) -> Result<Decision> {
     })
 }
 
+/// So many are answered at once, the oldest.
+const LISTED_MAX: usize = 1_000;
+
 /// One that was met, with the three versions of the row.
 #[derive(Clone, Debug)]
 pub(crate) struct Conflict {
@@ -44,16 +47,27 @@ pub(crate) async fn policy(conn: &mut Conn, instance: &InstanceName) -> Result<P
     Ok(Policy { rows: read(rows)?, schema_changes: read(schema_changes)? })
 }
 
+/// What somebody has decided about it, if it still is what that person saw.
 pub(crate) async fn decision_about(
     conn: &mut Conn,
     instance: &InstanceName,
-    (seq, ordinal): (u64, u32),
+    noted: &Noted,
 ) -> Result<Option<Decision>> {
+    let (seq, ordinal) = noted.place;
     let question = format!(
-        "SELECT decision FROM tidegate.conflict WHERE instance = '{instance}' AND seq = {seq} AND ordinal = {ordinal}"
+        "SELECT decision FROM tidegate.conflict WHERE instance = '{instance}' AND seq = {seq} AND ordinal = {ordinal} \
+         AND expected = {} AND found = {} AND wanted = {}",
+        literal(&noted.conflict.expected),
+        literal(&noted.conflict.found),
+        literal(&noted.conflict.wanted)
     );
     let found: Option<Option<String>> = conn.query_first(question).await.map_err(understand)?;
     found.flatten().map(|text| parse(&text)).transpose()
+}
+
+/// In hexadecimal: it runs in the sessions of lanes, which speak no character set.
+fn literal(text: &str) -> String {
+    format!("_utf8mb4 {} COLLATE utf8mb4_bin", hex(text.as_bytes()))
 }
 
 /// Writes one down, or that what was decided about it was carried out.
@@ -70,18 +84,17 @@ pub(crate) async fn note(
 pub(crate) fn note_statement(instance: &InstanceName, noted: &Noted, settled_by: Option<Decision>) -> String {
     let (seq, ordinal) = noted.place;
     let Conflict { object, expected, found, wanted } = &noted.conflict;
-    // In hexadecimal: it runs in the sessions of lanes, which speak no character set.
-    let text = |text: &str| format!("_utf8mb4 {}", hex(text.as_bytes()));
     let (decision, settled) = settled_by.map_or(("NULL".to_owned(), 0), |by| (format!("'{}'", by.name()), 1));
     format!(
         "INSERT INTO tidegate.conflict (instance, seq, ordinal, object, expected, found, wanted, decision, decided_by, settled, \
          seen_at) VALUES ('{instance}', {seq}, {ordinal}, {}, {}, {}, {}, {decision}, NULL, {settled}, UTC_TIMESTAMP()) \
-         ON DUPLICATE KEY UPDATE settled = {settled}, expected = VALUES(expected), found = VALUES(found), \
-         wanted = VALUES(wanted), decision = COALESCE(decision, {decision})",
-        text(object),
-        text(expected),
-        text(found),
-        text(wanted)
+         ON DUPLICATE KEY UPDATE decision = IF(found = VALUES(found) AND expected = VALUES(expected) \
+         AND wanted = VALUES(wanted), COALESCE(decision, {decision}), {decision}), settled = {settled}, \
+         expected = VALUES(expected), found = VALUES(found), wanted = VALUES(wanted)",
+        literal(object),
+        literal(expected),
+        literal(found),
+        literal(wanted)
     )
 }
 
@@ -93,7 +106,8 @@ impl Endpoint {
         let only = if settled { "" } else { "AND settled = 0" };
         let question = format!(
             "SELECT seq, ordinal, object, expected, found, wanted, decision, decided_by, settled, \
-             DATE_FORMAT(seen_at, '%Y-%m-%dT%TZ') FROM tidegate.conflict WHERE instance = '{instance}' {only} ORDER BY seq, ordinal"
+             DATE_FORMAT(seen_at, '%Y-%m-%dT%TZ') FROM tidegate.conflict WHERE instance = '{instance}' {only} \
+             ORDER BY seq, ordinal LIMIT {LISTED_MAX}"
         );
         let rows: Result<Vec<Row>> = conn.query(question).await.map_err(understand);
         let rows = match rows {

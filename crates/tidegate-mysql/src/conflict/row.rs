@@ -29,6 +29,8 @@ pub(super) struct CarefulRow {
     write: Vec<u8>,
     /// Makes the log's version be there, whatever was.
     overwrite: Vec<Vec<u8>>,
+    /// Makes the version from before the change be there.
+    restore: Vec<Vec<u8>>,
     /// Cells of the change that cost a warning.
     zeros: u64,
     kind: RowKind,
@@ -47,7 +49,8 @@ enum RowKind {
 }
 
 impl CarefulRow {
-    pub(super) fn of(change: &RowChange<'_, '_>) -> Result<Self> {
+    /// `strict`: every column of a row must be what the log says it was, not its key alone.
+    pub(super) fn of(change: &RowChange<'_, '_>, strict: bool) -> Result<Self> {
         let plan = change.plan.as_ref();
         let found = if change.op == Op::Insert { change.after } else { change.before };
         let list = names(plan);
@@ -74,11 +77,18 @@ impl CarefulRow {
                 overwrite.push(delete);
             }
         }
-        if change.op != Op::Delete {
+        let replace = |before: &[Cell<'_>], row: &[Cell<'_>]| -> Result<Vec<u8>> {
             let mut replace = format!("REPLACE INTO {} ({list}) VALUES ", plan.target).into_bytes();
-            push_row(&mut replace, plan, change.before, change.after)?;
-            overwrite.push(replace);
+            push_row(&mut replace, plan, before, row)?;
+            Ok(replace)
+        };
+        if change.op != Op::Delete {
+            overwrite.push(replace(change.before, change.after)?);
         }
+        let restore = match change.cascades() {
+            true => vec![replace(&[], change.before)?],
+            false => Vec::new(),
+        };
         let show = |before: &[Cell<'_>], row: &[Cell<'_>]| -> Result<Option<Vec<u8>>> {
             if row.is_empty() {
                 return Ok(None);
@@ -94,11 +104,12 @@ impl CarefulRow {
             op: change.op,
             columns: plan.written.iter().map(|(_, name)| name.clone()).collect(),
             find,
-            same: if is_insert || keyless { Vec::new() } else { same },
+            same: if is_insert || keyless || !strict { Vec::new() } else { same },
             show_before: if is_insert { None } else { show(&[], change.before)? },
             show_after: show(change.before, change.after)?,
             write: statements.sql,
             overwrite,
+            restore,
             zeros,
             kind: match () {
                 () if plan.lenient => RowKind::Lenient,
@@ -111,12 +122,15 @@ impl CarefulRow {
 
     /// What is in the way of the change; `None` if it may be made. Holds the row.
     pub(super) async fn look(&self, conn: &mut Conn) -> Result<Option<Conflict>> {
-        if matches!(self.kind, RowKind::Lenient | RowKind::Any) {
+        if self.kind == RowKind::Lenient {
             return Ok(None);
         }
-        let found: Option<Row> = conn.query_first(self.find.as_slice()).await.map_err(understand)?;
+        let found: Option<Row> = match self.kind {
+            RowKind::Any => None,
+            _ => conn.query_first(self.find.as_slice()).await.map_err(understand)?,
+        };
         let fits = match (&found, self.op) {
-            (None, Op::Insert) => !self.is_taken(conn).await?,
+            (None, Op::Insert) => true,
             (Some(_), Op::Insert) | (None, _) => false,
             (Some(_), _) if self.same.is_empty() => true,
             (Some(_), _) => {
@@ -124,23 +138,27 @@ impl CarefulRow {
                 same.is_some()
             }
         };
-        if fits {
+        // Another row may have one of the unique values that this one is to get.
+        let taken = if fits && self.op != Op::Delete { self.is_taken(conn).await? } else { None };
+        if fits && taken.is_none() {
             return Ok(None);
         }
         let found = found.map_or_else(|| "not there".to_owned(), |row| self.shown(&row));
+        let found =
+            taken.map_or(found.clone(), |why| format!("{found}, and another row is in the way: {why}"));
         let expected = self.asked(conn, self.show_before.as_ref()).await?;
         let wanted = self.asked(conn, self.show_after.as_ref()).await?;
         Ok(Some(Conflict { object: self.object.clone(), expected, found, wanted }))
     }
 
-    /// Whether another row has one of the unique values of the row that is to come. Trying tells.
-    async fn is_taken(&self, conn: &mut Conn) -> Result<bool> {
+    /// What the server has against the change for the sake of another row. Trying tells.
+    async fn is_taken(&self, conn: &mut Conn) -> Result<Option<String>> {
         conn.query_drop("SAVEPOINT tidegate_try").await.map_err(understand)?;
         let tried = conn.query_drop(self.write.as_slice()).await.map_err(understand);
         conn.query_drop("ROLLBACK TO tidegate_try").await.map_err(understand)?;
         match tried {
-            Ok(()) => Ok(false),
-            Err(error) if error.code() == Code::Conflict => Ok(true),
+            Ok(()) => Ok(None),
+            Err(error) if error.code() == Code::Conflict => Ok(Some(error.message().to_owned())),
             Err(error) => Err(error),
         }
     }
@@ -169,16 +187,17 @@ impl CarefulRow {
 
     pub(super) async fn write(&self, conn: &mut Conn) -> Result<()> {
         if self.kind == RowKind::Lenient {
-            return self.settle(conn, Decision::Source).await;
+            return self.run_each(conn, &self.overwrite).await;
         }
         let acts = self.kind == RowKind::Cascades;
         if acts {
             run(conn, "SET foreign_key_checks=1").await?;
         }
-        let outcome = run_all(conn, &self.write, 1).await.map_err(|error| error.context(&self.object))?[0];
+        let written = run_all(conn, &self.write, 1).await.map_err(|error| error.context(&self.object));
         if acts {
             run(conn, "SET foreign_key_checks=0").await?;
         }
+        let outcome = written?[0];
         self.refuse_changed(conn, outcome).await?;
         // An update may leave everything as it was.
         if outcome.affected_rows == 1 || self.op == Op::Update || self.kind == RowKind::Any {
@@ -186,6 +205,13 @@ impl CarefulRow {
         }
         let what = format!("{}: {} rows were changed in place of one", self.object, outcome.affected_rows);
         Err(Error::new(Code::Conflict, what))
+    }
+
+    /// The row is made what it was at the source; then the change is made, and foreign keys do to its children what they
+    /// did there.
+    async fn settle_with_children(&self, conn: &mut Conn) -> Result<()> {
+        self.run_each(conn, &self.restore).await?;
+        self.write(conn).await
     }
 
     async fn refuse_changed(&self, conn: &mut Conn, outcome: Outcome) -> Result<()> {
@@ -200,7 +226,14 @@ impl CarefulRow {
         if decision == Decision::Target {
             return Ok(());
         }
-        for statement in &self.overwrite {
+        if self.kind == RowKind::Cascades {
+            return self.settle_with_children(conn).await;
+        }
+        self.run_each(conn, &self.overwrite).await
+    }
+
+    async fn run_each(&self, conn: &mut Conn, statements: &[Vec<u8>]) -> Result<()> {
+        for statement in statements {
             let outcome = run_all(conn, statement, 1).await.map_err(|error| error.context(&self.object))?[0];
             self.refuse_changed(conn, outcome).await?;
         }

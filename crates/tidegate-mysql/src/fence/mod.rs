@@ -15,11 +15,14 @@ use mysql_async::prelude::Queryable;
 use std::time::Duration;
 use tidegate_model::{Code, Error, Fence, FenceOffer, FenceWay, Fut, InstanceName, Result, Selection};
 
+/// Names of our triggers begin so.
+pub(crate) const OWN_TRIGGERS: &str = "tidegate_fence_";
 /// What information_schema.TRIGGERS has beside our own.
 pub(crate) const NOT_OURS: &str = "TRIGGER_NAME NOT LIKE 'tidegate\\_fence\\_%'";
 /// So long it is waited for statements and transactions that hold what is to be closed.
 const WAIT_SECONDS: u32 = 10;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+const TABLES_EVERY: Duration = Duration::from_secs(15);
 
 /// A server that one link writes and applications do not.
 pub struct MysqlFence {
@@ -52,25 +55,32 @@ impl MysqlFence {
 
     async fn close_it(&self, way: FenceWay) -> Result<()> {
         let (mut conn, server) = self.administer().await?;
+        session::claim_fence(&mut conn, &self.instance, WAIT_SECONDS).await?;
         let standing = standing(&mut conn, &self.instance).await?;
         if standing.as_ref().is_some_and(|standing| standing.way != way) {
+            drop(conn);
             self.open_it(false).await?;
             return Box::pin(self.close_it(way)).await;
         }
+        let others = others(&mut conn, &self.instance).await?;
         if standing.is_none() {
             state::prepare(&mut conn).await?;
-            let was = u8::from(read_only::is_on(&mut conn).await?);
-            let statement = format!(
-                "INSERT INTO tidegate.fence VALUES ('{}', '{}', {was}, 0)",
-                self.instance,
-                way.name()
-            );
+            // Whoever else has closed it knows what was before.
+            let was = match others.first() {
+                Some(other) => other.was_read_only,
+                None => read_only::is_on(&mut conn).await?,
+            };
+            let (was, way) = (u8::from(was), way.name());
+            let statement =
+                format!("INSERT INTO tidegate.fence VALUES ('{}', '{way}', {was}, 0)", self.instance);
             run(&mut conn, &statement).await?;
         }
         match way {
             FenceWay::ReadOnly => {
-                let admitted = standing.is_some_and(|standing| standing.admitted);
-                read_only::close(&mut conn, server, admitted).await
+                let writes = |standing: &Standing| standing.admitted;
+                let own_writes = standing.as_ref().is_some_and(writes);
+                read_only::close(&mut conn, server, own_writes || others.iter().any(writes)).await?;
+                if own_writes { Ok(()) } else { read_only::refuse_prepared(&mut conn).await }
             }
             FenceWay::Triggers => triggers::close(&mut conn, &self.instance, &self.selection).await,
         }
@@ -90,12 +100,16 @@ impl MysqlFence {
 
     async fn keep_it(&self) -> Result<()> {
         let mut conn = self.endpoint.connect(&question_setup()).await?;
-        // Triggers outlive a restart.
-        if standing(&mut conn, &self.instance)
-            .await?
-            .is_none_or(|standing| standing.way == FenceWay::Triggers)
-        {
+        let Some(standing) = standing(&mut conn, &self.instance).await? else {
             return std::future::pending().await;
+        };
+        if standing.way == FenceWay::Triggers {
+            drop(conn);
+            // They outlive a restart; but tables are made, and take each other's names.
+            loop {
+                tokio::time::sleep(TABLES_EVERY).await;
+                self.close_it(FenceWay::Triggers).await?;
+            }
         }
         loop {
             if !read_only::is_on(&mut conn).await? {
@@ -108,7 +122,10 @@ impl MysqlFence {
 
     async fn open_it(&self, has_ended: bool) -> Result<()> {
         let (mut conn, _) = self.administer().await?;
-        if standing(&mut conn, &self.instance).await?.is_none() {
+        // Somebody may be closing it at this moment, without anybody waiting for that any more.
+        session::end_fence(&mut conn, &self.instance, WAIT_SECONDS).await?;
+        let statements = removal(&mut conn, &self.instance).await?;
+        if statements.is_empty() {
             return Ok(());
         }
         let permit = state::permit::read(&mut conn, &self.instance, "").await?;
@@ -116,7 +133,7 @@ impl MysqlFence {
             let what = format!("{} has the right to write here: applications stay out", self.instance);
             return Err(Error::new(Code::NotAllowed, what));
         }
-        for statement in removal(&mut conn, &self.instance).await? {
+        for statement in statements {
             run(&mut conn, &statement).await.map_err(|error| match error.code() {
                 Code::ConnectionLost => error,
                 _ => error.context(format!("a fence could not be taken away within {WAIT_SECONDS} s")),
@@ -189,14 +206,30 @@ impl Fence for MysqlFence {
 
 /// The statements that open the server again, for a person.
 pub(crate) async fn removal(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<String>> {
-    let Some(standing) = standing(conn, instance).await? else { return Ok(Vec::new()) };
+    // Triggers may be there without a row of ours: whoever made them was killed at it.
+    let mut statements = triggers::removal(conn, instance).await?;
+    let Some(standing) = standing(conn, instance).await? else { return Ok(statements) };
     let server = Server::of(conn).await?;
-    let mut statements = match standing.way {
-        FenceWay::ReadOnly => read_only::removal(server, standing.was_read_only),
-        FenceWay::Triggers => triggers::removal(conn, instance).await?,
-    };
+    // While another link has closed the server, it stays so.
+    if standing.way == FenceWay::ReadOnly && others(conn, instance).await?.is_empty() {
+        statements.extend(read_only::removal(server, standing.was_read_only));
+    }
     statements.push(format!("DELETE FROM tidegate.fence WHERE instance = '{instance}'"));
     Ok(statements)
+}
+
+/// How other links have made the server read-only.
+async fn others(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<Standing>> {
+    let question = format!(
+        "SELECT was_read_only, admitted FROM tidegate.fence WHERE instance <> '{instance}' AND way = 'read-only'"
+    );
+    let found: Result<Vec<(bool, bool)>> = conn.query(question).await.map_err(understand);
+    let found = match found {
+        Err(error) if error.code() == Code::MissingTable => Vec::new(),
+        found => found?,
+    };
+    let standing = |(was_read_only, admitted)| Standing { way: FenceWay::ReadOnly, was_read_only, admitted };
+    Ok(found.into_iter().map(standing).collect())
 }
 
 /// Whether some link keeps applications out of this server by making it read-only: links write nevertheless.

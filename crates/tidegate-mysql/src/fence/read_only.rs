@@ -51,7 +51,21 @@ pub(super) async fn offer(
     if !events.is_empty() {
         warnings.push(format!("events that run there may pass it: {}", listed(&events)));
     }
+    let passing = passing_accounts(conn).await?;
+    if !passing.is_empty() {
+        warnings.push(format!("accounts that may pass it: {}", listed(&passing)));
+    }
     Ok((missing.into_result(), warnings))
+}
+
+/// Accounts with a right to write to a read-only server, as far as we may see them; without our own, the server's own, and
+/// root, which no application should use.
+async fn passing_accounts(conn: &mut Conn) -> Result<Vec<String>> {
+    let question = "SELECT DISTINCT GRANTEE FROM information_schema.USER_PRIVILEGES \
+         WHERE PRIVILEGE_TYPE IN ('SUPER', 'CONNECTION_ADMIN', 'READ_ONLY ADMIN') \
+         AND GRANTEE NOT LIKE '\\'root\\'@%' AND GRANTEE NOT LIKE '\\'mysql.%' AND GRANTEE NOT LIKE '\\'mariadb.%' \
+         AND GRANTEE <> CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))";
+    conn.query(question).await.map_err(understand)
 }
 
 fn listed(names: &[String]) -> String {
@@ -75,7 +89,7 @@ async fn running_events(conn: &mut Conn, selection: &Selection) -> Result<Vec<St
     Ok(ours.map(|(database, name)| format!("{database}.{name}")).collect())
 }
 
-/// `admitted`: the link writes already, and it stays so.
+/// `admitted`: this link or another writes already, and it stays so.
 pub(super) async fn close(conn: &mut Conn, server: Server, admitted: bool) -> Result<()> {
     let statements: &[&str] = match (server.mariadb, admitted) {
         (true, _) => &["SET GLOBAL read_only = 1"],
@@ -89,9 +103,11 @@ pub(super) async fn close(conn: &mut Conn, server: Server, admitted: bool) -> Re
             _ => held(error, "the server could not be made read-only"),
         })?;
     }
-    if admitted {
-        return Ok(());
-    }
+    Ok(())
+}
+
+/// What was prepared before could be committed although the server is read-only.
+pub(super) async fn refuse_prepared(conn: &mut Conn) -> Result<()> {
     let prepared: Vec<Row> = conn.query("XA RECOVER").await.map_err(understand)?;
     if prepared.is_empty() {
         return Ok(());

@@ -36,16 +36,24 @@ pub(super) async fn offer(conn: &mut Conn, server: Server, selection: &Selection
 /// Waits for each table's transactions; so when a trigger is there, nothing that began before it is under way.
 pub(super) async fn close(conn: &mut Conn, instance: &InstanceName, selection: &Selection) -> Result<()> {
     let prefix = prefix(instance);
-    let there: HashSet<TableName> = ours(conn, &prefix).await?.into_iter().collect();
+    let there = ours(conn, &prefix).await?;
+    let names: HashSet<&str> = there.iter().map(|trigger| trigger.name.table.as_str()).collect();
     let message = format!("closed to applications by Tidegate: {instance} writes here");
     let message = quote_text(&message.chars().take(128).collect::<String>());
     for table in selected_tables(conn, selection).await? {
         let TableName { database, table: name } = &table.name;
         for event in EVENTS {
-            let trigger = format!("{prefix}{:016x}_{}", hash_of(name.as_bytes()), event.to_lowercase());
-            if there.contains(&TableName::new(database.clone(), trigger.clone())) {
+            let stands = |trigger: &Trigger| {
+                trigger.event == event && trigger.table == *name && trigger.name.database == *database
+            };
+            if there.iter().any(stands) {
                 continue;
             }
+            // A table that was renamed has taken its triggers along, and their names.
+            let named = |turn: u32| {
+                format!("{prefix}{:016x}_{turn}_{}", hash_of(name.as_bytes()), event.to_lowercase())
+            };
+            let trigger = (0..).map(named).find(|name| !names.contains(name.as_str())).unwrap_or_default();
             let statement = format!(
                 "CREATE TRIGGER {db}.{} BEFORE {event} ON {db}.{} FOR EACH ROW IF @tidegate_apply IS NULL THEN SIGNAL \
                  SQLSTATE '45000' SET MESSAGE_TEXT = {message}; END IF",
@@ -64,16 +72,27 @@ pub(super) async fn close(conn: &mut Conn, instance: &InstanceName, selection: &
 
 pub(super) async fn removal(conn: &mut Conn, instance: &InstanceName) -> Result<Vec<String>> {
     let triggers = ours(conn, &prefix(instance)).await?;
-    let statement =
-        |name: TableName| format!("DROP TRIGGER IF EXISTS {}.{}", quote(&name.database), quote(&name.table));
+    let statement = |trigger: Trigger| {
+        let TableName { database, table } = &trigger.name;
+        format!("DROP TRIGGER IF EXISTS {}.{}", quote(database), quote(table))
+    };
     Ok(triggers.into_iter().map(statement).collect())
 }
 
-async fn ours(conn: &mut Conn, prefix: &str) -> Result<Vec<TableName>> {
+struct Trigger {
+    name: TableName,
+    table: String,
+    event: String,
+}
+
+async fn ours(conn: &mut Conn, prefix: &str) -> Result<Vec<Trigger>> {
     let question = format!(
-        "SELECT TRIGGER_SCHEMA, TRIGGER_NAME FROM information_schema.TRIGGERS WHERE LEFT(TRIGGER_NAME, {}) = '{prefix}'",
+        "SELECT TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_OBJECT_TABLE, EVENT_MANIPULATION FROM information_schema.TRIGGERS \
+         WHERE LEFT(TRIGGER_NAME, {}) = '{prefix}'",
         prefix.len()
     );
-    let rows: Vec<(String, String)> = conn.query(question).await.map_err(understand)?;
-    Ok(rows.into_iter().map(|(database, name)| TableName::new(database, name)).collect())
+    let rows: Vec<(String, String, String, String)> = conn.query(question).await.map_err(understand)?;
+    let read =
+        |(database, name, table, event)| Trigger { name: TableName::new(database, name), table, event };
+    Ok(rows.into_iter().map(read).collect())
 }

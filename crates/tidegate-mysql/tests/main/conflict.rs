@@ -44,6 +44,11 @@ fn rows(server: &tidegate_sandbox::Server) -> String {
     sql(server, "SELECT id, v, u FROM clash.t ORDER BY id")
 }
 
+/// Without the server's own words.
+fn shown(found: &str) -> &str {
+    found.split_once(" is in the way").map_or(found, |(before, _)| before)
+}
+
 fn shown_and_settled(pair: &Pair, database: &str) {
     let link = begin(pair, database);
     // Somebody else writes to the target: other values, a row less, rows in the way by either key.
@@ -64,14 +69,10 @@ fn shown_and_settled(pair: &Pair, database: &str) {
     let met = link.fails();
     assert_eq!(met.code(), Code::Conflict, "{met}");
     assert!(met.message().contains("6 rows of 1 tables"), "{met}");
-    assert!(
-        met.message().contains("at the source it was (id=1, v='a', u=1), here it is (id=1, v='here', u=1)"),
-        "{met}"
-    );
     assert_eq!(rows(&pair.target), before, "something was written");
     let found = conflicts(&link, false);
     let versions: Vec<_> =
-        found.iter().map(|one| (one.expected.as_str(), one.found.as_str(), one.wanted.as_str())).collect();
+        found.iter().map(|one| (one.expected.as_str(), shown(&one.found), one.wanted.as_str())).collect();
     assert_eq!(
         versions,
         [
@@ -80,7 +81,7 @@ fn shown_and_settled(pair: &Pair, database: &str) {
             ("(id=3, v='c', u=3)", "not there", "(id=3, v='gone', u=3)"),
             ("(id=4, v='d', u=4)", "not there", "not there"),
             ("not there", "(id=10, v='in the way', u=10)", "(id=10, v='new', u=10)"),
-            ("not there", "not there", "(id=11, v='unique', u=11)"),
+            ("not there", "not there, and another row", "(id=11, v='unique', u=11)"),
         ]
     );
     assert_eq!(link.fails().code(), Code::Conflict);

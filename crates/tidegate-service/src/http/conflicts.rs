@@ -39,10 +39,12 @@ async fn target(service: &Service, id: String) -> Result<(Endpoint, InstanceName
 )]
 pub(super) async fn list(
     State(service): State<Service>,
-    _: Caller,
+    caller: Caller,
     Place(id): Place<String>,
     Asked(which): Asked<Which>,
 ) -> Result<Json<Vec<RowConflict>>, Failure> {
+    // Rows are data.
+    caller.need(Role::Operator)?;
     let (target, link) = target(&service, id).await?;
     let found = target.conflicts(&link, which.settled).await?;
     Ok(Json(found.into_iter().map(told).collect()))

@@ -73,7 +73,11 @@ pub(super) async fn create(
         asked => {
             let before = forward.written_before(&new.id, &new.spec.objects).await?;
             match (asked, &before.start) {
-                (_, None) if before.is_whole => forward.target_position(&new.id).await?,
+                // What is written from here on is in it, whatever was written while the log was read.
+                (_, None) if before.is_whole => match before.end {
+                    Some(end) => end.as_str().to_owned(),
+                    None => forward.target_position(&new.id).await?,
+                },
                 (_, None) => return Err(forgotten(&found.spec.name).into()),
                 (None, Some(_)) => return Err(unasked(&found.spec.name, &before).into()),
                 (Some("forward-start"), _) if !before.is_whole => {
@@ -106,9 +110,11 @@ pub(super) async fn create(
 )]
 pub(super) async fn preview(
     State(service): State<Service>,
-    _: Caller,
+    caller: Caller,
     Place(id): Place<String>,
 ) -> Result<Json<ReversePreview>, Failure> {
+    // Keys of rows are data.
+    caller.need(Role::Operator)?;
     let (found, other) = service
         .store
         .ask(move |store| {

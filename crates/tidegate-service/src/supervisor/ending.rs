@@ -11,12 +11,17 @@ use tidegate_model::{Code, Error, Result};
 
 /// So long is tried to keep an earlier run of a terminated link from writing.
 const END_WITHIN: Duration = Duration::from_secs(3);
+/// Triggers go when the transactions that hold their tables have ended.
+const OPEN_WITHIN: Duration = Duration::from_secs(15);
 
 impl Owner {
     /// Nothing of this process runs for the instance here; what an earlier one may have left is kept from writing.
     pub(super) async fn end(&self, found: &Found) -> Result<()> {
         let terminating = found.state.status == Status::Terminating;
-        let not_ended = if terminating { self.end_earlier_runs(found).await.err() } else { None };
+        let not_ended = match terminating {
+            true => self.end_earlier_runs(found).await.err().or(self.let_applications_in(found).await.err()),
+            false => None,
+        };
         crash::point("earlier-ended");
         if found.state.status == Status::Releasing
             && let Err(error) = self.drop_folders(found)
@@ -81,17 +86,26 @@ impl Owner {
 
     /// Whoever is terminated stays so, also where the target cannot be asked: that is said then.
     async fn end_earlier_runs(&self, found: &Found) -> Result<()> {
-        let ending = async {
-            let plan = self.supervisor.plan(found)?;
-            plan.end_earlier_runs().await?;
-            plan.let_applications_in().await
-        };
+        let ending = async { self.supervisor.plan(found)?.end_earlier_runs().await };
         let silent = || Error::new(Code::Silent, "the target does not answer");
         let ended = tokio::time::timeout(END_WITHIN, ending).await;
         ended.unwrap_or_else(|_| Err(silent())).map_err(|error| {
             tracing::info!(instance = self.id, %error, "not asked to end; nothing of ours runs any more");
             error.context("nothing of ours runs any more, but the target could not be asked to end what it may have under way")
                 .with_remedy("see that no statement of the account is under way on the target (SHOW PROCESSLIST) before others write there")
+        })
+    }
+
+    /// A link that has ended keeps nobody out.
+    async fn let_applications_in(&self, found: &Found) -> Result<()> {
+        let opening = async { self.supervisor.plan(found)?.let_applications_in().await };
+        let silent = || Error::new(Code::Silent, "the target does not answer");
+        let opened = tokio::time::timeout(OPEN_WITHIN, opening).await;
+        opened.unwrap_or_else(|_| Err(silent())).map_err(|error| {
+            tracing::info!(instance = self.id, %error, "applications are not let in again");
+            error.context("applications may still be kept out of the target").with_remedy(
+                "tidegate instance cleanup lists the statements that let them in, and carries them out",
+            )
         })
     }
 }

@@ -207,10 +207,12 @@ impl Owner {
 
     /// What one of a pair needs before it runs.
     async fn get_ready(&self, found: &Found, plan: &SyncPlan, duty: Duty) -> Result<()> {
+        // First: a server that is closed still takes nothing else.
+        self.keep_fence(found, plan).await?;
         if duty == Duty::Collect {
             self.begin_reverse(found, plan).await?;
         }
-        self.keep_fence(found, plan).await
+        Ok(())
     }
 
     async fn cannot_begin(&mut self, found: &Found, duty: Duty, error: Error) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Keeping applications out of the side that they leave.
 
 use super::SyncPlan;
-use crate::endpoint::Side;
+use crate::endpoint::{Raised, Side};
 use crate::verify::compare_now;
 use std::sync::Arc;
 use tidegate_api::{CompareChoice, FenceChoice, FenceOffered};
@@ -22,7 +22,7 @@ impl SyncPlan {
     }
 
     /// Whatever numbers the source has given out, the target gives out others.
-    pub(crate) async fn raise_counters(&self) -> Result<u64> {
+    pub(crate) async fn raise_counters(&self) -> Result<Raised> {
         self.source.raise_counters(&self.target, &self.options.instance, &self.options.selection).await
     }
 
@@ -78,7 +78,10 @@ pub(crate) async fn choose_fence(fence: &dyn Fence, choice: FenceChoice) -> Resu
     // Who has closed it keeps to its way.
     let standing = fence.closed().await.map_err(at_target)?;
     let offers = fence.offers().await.map_err(at_target)?;
-    let Some(way) = chosen(&offers, choice, standing) else { return Ok(declared()) };
+    let Some(way) = chosen(&offers, choice, standing) else {
+        let said = "by nobody: the rights allow no way; whoever asked answers for it".to_owned();
+        return Ok(Chosen { way: None, said });
+    };
     for offer in offers {
         if offer.way == way {
             offer.possible.map_err(at_target)?;

@@ -13,7 +13,7 @@ use tidegate_api::{Command, CompareChoice, FenceChoice, Status, Takeover, Takeov
 use tidegate_engine::changelog::LogEnd;
 use tidegate_engine::pair::takeover::{Other, Step};
 use tidegate_engine::progress;
-use tidegate_model::{Code, Error, Fence, Position, Result, Retry};
+use tidegate_model::{Code, Error, Fence, Position, Result};
 use tokio::time::Instant;
 
 /// So long the other direction may take to read its source's log up to now, once it rests.
@@ -316,14 +316,14 @@ impl Turn {
 
     /// Lets applications in on the side that they go to.
     pub(super) async fn open(&self) -> Result<()> {
-        match self.other_plan.raise_counters().await {
-            Ok(0) => {}
-            Ok(raised) => {
-                self.note("counters raised", Some(format!("AUTO_INCREMENT of {raised} tables"))).await?
-            }
-            Err(error) if error.retry() == Retry::Auto => return Err(error),
-            // Numbers given out twice are better than nobody being let in; and somebody is told.
-            Err(error) => self.note("counters not raised", Some(error.message().to_owned())).await?,
+        let counters = self.other_plan.raise_counters().await?;
+        if counters.raised > 0 {
+            self.note("counters raised", Some(format!("AUTO_INCREMENT of {} tables", counters.raised)))
+                .await?;
+        }
+        // Numbers given out twice are better than nobody being let in; and somebody is told.
+        if !counters.behind.is_empty() {
+            self.note("counters not raised", Some(counters.behind.join("; "))).await?;
         }
         self.other_plan.fence(&self.own_plan).open().await?;
         crash::point("opened");
