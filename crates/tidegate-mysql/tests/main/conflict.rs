@@ -166,3 +166,46 @@ fn a_newer_row_is_never_overwritten() {
     link.catch_up();
     assert_same(&pair, "newer", "put right by hand");
 }
+
+/// The row is as it was, and another one has the unique value that it is to get.
+#[test]
+fn another_row_is_in_the_way() {
+    let pair = Pair::new(Flavour::Mariadb, Flavour::Mariadb);
+    let link = begin(&pair, "inway");
+    sql(&pair.target, "INSERT INTO inway.t VALUES (98, 'other', 50)");
+    sql(&pair.source, "UPDATE inway.t SET u = 50 WHERE id = 5");
+    assert_eq!(link.fails().code(), Code::Conflict);
+    let found = conflicts(&link, false);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].found.starts_with("(id=5, v='e', u=5), and another row is in the way"), "{found:?}");
+    // What was decided about holds for what was seen, and for nothing else.
+    assert_eq!(decide(&link, None, Decision::Source), 1);
+    sql(&pair.target, "UPDATE inway.t SET v = 'meanwhile' WHERE id = 5");
+    assert_eq!(link.fails().code(), Code::Conflict);
+    assert_eq!(conflicts(&link, false)[0].decision, None);
+    assert_eq!(decide(&link, None, Decision::Source), 1);
+    link.catch_up();
+    assert_same(&pair, "inway", "the source's version over both");
+}
+
+/// A transaction that lies in the log in pieces is settled as every other.
+#[test]
+fn a_big_transaction_is_settled_too() {
+    let pair = Pair::new(Flavour::Mysql, Flavour::Mysql);
+    sql(
+        &pair.source,
+        "CREATE DATABASE bulky; CREATE TABLE bulky.t (id INT PRIMARY KEY, v VARCHAR(2000)); SET cte_max_recursion_depth = 5000; \
+         INSERT INTO bulky.t WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 2000) \
+         SELECT id, REPEAT('a', 1500) FROM n",
+    );
+    let link = Link::new(&pair, "bulky", &["bulky.*"]);
+    link.catch_up();
+    link.become_one_of_a_pair();
+    sql(&pair.target, "UPDATE bulky.t SET v = 'other' WHERE id = 1234");
+    sql(&pair.source, "UPDATE bulky.t SET v = REPEAT('b', 1500)");
+    assert_eq!(link.fails().code(), Code::Conflict);
+    assert_eq!(conflicts(&link, false).len(), 1);
+    assert_eq!(decide(&link, None, Decision::Source), 1);
+    link.catch_up();
+    assert_same(&pair, "bulky", "a big transaction");
+}

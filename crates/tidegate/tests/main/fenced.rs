@@ -200,6 +200,14 @@ fn a_takeover_that_is_not_done_opens_again() {
     service.does(&["resume", "home-reverse"]);
     service.does(&["wait", "home-reverse", "--for", "Collecting"]);
 
+    // Killed when it is declined, before the fence is opened.
+    service.child.kill().expect("a kill");
+    service.start_again(Some("learned"));
+    service.runs(&["switchover", "home", "--server", &service.address, "--within", "2s"]);
+    assert_eq!(sql(&pair.source(), open), "2");
+    service.start_again(None);
+    ask_until(&pair.source(), open, |now| now == "0");
+
     // Killed with the fence closed, and called off before anybody goes on.
     service.child.kill().expect("a kill");
     service.start_again(Some("closed"));
