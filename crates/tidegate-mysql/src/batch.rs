@@ -9,7 +9,9 @@ use crate::binlog::rows::{Cell, Op};
 use crate::decode::RowChange;
 use crate::hash::Hash;
 use crate::plan::Plan;
-use crate::row_sql::{around_keys, names, push_key, push_row, push_row_as_it_was, push_same_row, push_value};
+use crate::row_sql::{
+    around_keys, names, push_key, push_row, push_row_as_it_was, push_same_row, push_value, update_clause,
+};
 use crate::session::Outcome;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -471,22 +473,6 @@ impl TableBatch {
             }
         }
     }
-}
-
-/// ` AS new ON DUPLICATE KEY UPDATE …`: the row is there, its key is the only unique one, so it is the one updated.
-fn update_clause(plan: &Plan, values_function: bool) -> String {
-    let is_key = |cell: &usize| plan.key.iter().any(|(key, _)| key == cell);
-    let mut columns: Vec<&str> =
-        plan.written.iter().filter(|(cell, _)| !is_key(cell)).map(|(_, name)| name.as_str()).collect();
-    if columns.is_empty() {
-        columns.extend(plan.key.first().map(|(_, name)| name.as_str()));
-    }
-    let (alias, set): (&str, Vec<String>) = if values_function {
-        ("", columns.iter().map(|name| format!("{name}=VALUES({name})")).collect())
-    } else {
-        (" AS tidegate_new", columns.iter().map(|name| format!("{name}=tidegate_new.{name}")).collect())
-    };
-    format!("{alias} ON DUPLICATE KEY UPDATE {}", set.join(","))
 }
 
 fn same_key(change: &RowChange<'_, '_>) -> bool {

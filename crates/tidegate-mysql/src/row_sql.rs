@@ -148,3 +148,19 @@ fn push_all_equal(out: &mut Vec<u8>, plan: &Plan, row: &[Cell<'_>]) -> Result<()
     }
     Ok(())
 }
+
+/// ` AS new ON DUPLICATE KEY UPDATE …`: the row is there, its key is the only unique one, so it is the one updated.
+pub(crate) fn update_clause(plan: &Plan, values_function: bool) -> String {
+    let is_key = |cell: &usize| plan.key.iter().any(|(key, _)| key == cell);
+    let mut columns: Vec<&str> =
+        plan.written.iter().filter(|(cell, _)| !is_key(cell)).map(|(_, name)| name.as_str()).collect();
+    if columns.is_empty() {
+        columns.extend(plan.key.first().map(|(_, name)| name.as_str()));
+    }
+    let (alias, set): (&str, Vec<String>) = if values_function {
+        ("", columns.iter().map(|name| format!("{name}=VALUES({name})")).collect())
+    } else {
+        (" AS tidegate_new", columns.iter().map(|name| format!("{name}=tidegate_new.{name}")).collect())
+    };
+    format!("{alias} ON DUPLICATE KEY UPDATE {}", set.join(","))
+}
