@@ -10,22 +10,22 @@ use tidegate_sandbox::Flavour;
 #[test]
 fn rows_and_their_checkpoint() {
     let pair = Pair::start(Flavour::Mysql);
-    make(&pair.source(), "both");
+    make(&pair.source(), "joint");
     // Without a key a row that comes twice is there twice.
-    sql(&pair.source(), "CREATE TABLE both.bag (v INT)");
-    let link = Link::new(&pair, "both");
+    sql(&pair.source(), "CREATE TABLE joint.bag (v INT)");
+    let link = Link::new(&pair, "joint");
     let mut running = link.start();
     running.streams();
-    sql(&pair.source(), "INSERT INTO both.bag VALUES (1)");
+    sql(&pair.source(), "INSERT INTO joint.bag VALUES (1)");
     running.applies(1);
     let mut root = Session::open(&pair.target());
     root.run("BEGIN; SELECT COUNT(*) FROM tidegate.checkpoint FOR UPDATE");
-    sql(&pair.source(), "INSERT INTO both.bag VALUES (2)");
+    sql(&pair.source(), "INSERT INTO joint.bag VALUES (2)");
     let waiting = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'repl' \
                    AND INFO LIKE '%UPDATE tidegate.checkpoint%'";
     let ids = ask_until(&pair.target(), waiting, |ids| !ids.is_empty());
     assert_eq!(
-        sql(&pair.target(), "SELECT COUNT(*) FROM both.bag"),
+        sql(&pair.target(), "SELECT COUNT(*) FROM joint.bag"),
         "1",
         "rows came without their checkpoint"
     );

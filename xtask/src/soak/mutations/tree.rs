@@ -76,7 +76,7 @@ impl Tree {
         told.for_each(|name| {
             command.env_remove(name);
         });
-        command.env("CARGO_TARGET_DIR", &self.built);
+        command.env("CARGO_TARGET_DIR", &self.built).env("RUST_BACKTRACE", "0");
         command.env("TIDEGATE_SANDBOX_CACHE", tidegate_sandbox::cache_folder());
         command.output().map_err(|error| format!("cannot run cargo: {error}"))
     }
