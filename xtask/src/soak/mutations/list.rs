@@ -150,7 +150,12 @@ pub(super) const MUTATIONS: &[Mutation] = &[
                 find: " AND lane = {lane} AND version = {before}\",",
                 replace: " AND lane = {lane}\",",
             },
-            Edit { file: STATE, find: "        before = checkpoint.version - 1,\n", replace: "" },
+            // One that sets what is there already would change no row, and that is noticed.
+            Edit {
+                file: STATE,
+                find: "checkpoint SET version = {version}, seq",
+                replace: "checkpoint SET version = version + {version} - {before}, seq",
+            },
             Edit {
                 file: STATE,
                 find: "is_some_and(|permit| !permit.held)",
