@@ -8,7 +8,7 @@ mod tree;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use list::{MUTATIONS, Mutation, Test};
 use tree::Tree;
 
 /// So much of an assertion is shown.
+const SHOWN_LINES: usize = 3;
 const SHOWN_CHARS: usize = 160;
 
 pub(super) fn run(names: &[String]) -> Result<(), String> {
@@ -92,13 +93,13 @@ fn caught(tree: &Tree, mutation: &Mutation) -> Result<String, String> {
     noticed
 }
 
-fn build(tree: &Tree, test: Test, log: &PathBuf) -> Result<(), String> {
+fn build(tree: &Tree, test: Test, log: &Path) -> Result<(), String> {
     let ended = tree.cargo(&["nextest", "run", "--no-run", "--package", test.package])?;
     write(log, &ended)?;
     if ended.status.success() { Ok(()) } else { Err(format!("it does not compile; see {}", log.display())) }
 }
 
-fn run_test(tree: &Tree, test: Test, log: &PathBuf) -> Result<Output, String> {
+fn run_test(tree: &Tree, test: Test, log: &Path) -> Result<Output, String> {
     let filter = format!("test(={})", test.name);
     let ended = tree.cargo(&["nextest", "run", "--package", test.package, "--filterset", &filter])?;
     write(log, &ended)?;
@@ -109,17 +110,19 @@ fn text_of(ended: &Output) -> String {
     format!("{}\n{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr))
 }
 
-fn write(log: &PathBuf, ended: &Output) -> Result<(), String> {
+fn write(log: &Path, ended: &Output) -> Result<(), String> {
     fs::write(log, text_of(ended)).map_err(|error| format!("cannot write {}: {error}", log.display()))
 }
 
-/// Where the first panic of a test's output is, and the first line of what it says.
+/// Where the first assertion of a test's output is, and the beginning of what it says. A panic of the program is none.
 fn first_panic(text: &str) -> Option<String> {
-    let mut lines = text.lines().skip_while(|line| !line.contains("panicked at "));
-    let (_, place) = lines.next()?.split_once("panicked at ")?;
-    let what: Vec<&str> =
-        lines.map(str::trim).take_while(|line| !line.starts_with("note: ")).take(3).collect();
-    let shown: String = what.join(" ").chars().take(SHOWN_CHARS).collect();
+    let place = |line: &str| line.split_once("panicked at ").map(|(_, place)| place.to_owned());
+    let is_of_a_test = |line: &&str| place(line).is_some_and(|place| place.contains("tests/"));
+    let mut lines = text.lines().skip_while(|line| !is_of_a_test(line));
+    let place = place(lines.next()?)?;
+    let said = lines.map(str::trim).filter(|line| !line.is_empty());
+    let said: Vec<&str> = said.take_while(|line| !line.starts_with("note: ")).take(SHOWN_LINES).collect();
+    let shown: String = said.join(" ").chars().take(SHOWN_CHARS).collect();
     Some(format!("{place} {shown}"))
 }
 
@@ -175,5 +178,6 @@ mod tests {
         let found = first_panic(text).expect("a panic");
         assert_eq!(found, "tests/a.rs:3:5: assertion failed left: 1 right: 2");
         assert_eq!(first_panic("TIMEOUT"), None);
+        assert_eq!(first_panic("thread 'b' (8) panicked at crates/b/src/lib.rs:1:1:\noverflow"), None);
     }
 }
