@@ -7,6 +7,7 @@ mod failback;
 mod kill;
 mod links;
 mod model;
+mod mutations;
 mod random;
 mod statements;
 mod workload;
@@ -56,6 +57,11 @@ pub(crate) enum Action {
     },
     /// Go through every state of a pair of links, and find what each guard of it is there for
     Model,
+    /// Turn each guard of a pair off in a copy of the program, and see that a test notices
+    Mutations {
+        /// Only these, by the names that the model has for them
+        names: Vec<String>,
+    },
     /// Many links on one service: starting all, restarting all, and what they cost when nothing happens
     Links {
         /// How many links
@@ -82,6 +88,10 @@ pub(crate) fn run(action: &Action) -> Result<(), String> {
             links::run(&Program::build()?, *count)
         }
         Action::Model => model::run(),
+        Action::Mutations { names } => {
+            tidegate_sandbox::install()?;
+            mutations::run(names)
+        }
         Action::Api { examples, seed } => api(*examples, *seed),
         Action::Failback { flavour, cycles, seconds, kill } => {
             tidegate_sandbox::install_flavour(*flavour)?;

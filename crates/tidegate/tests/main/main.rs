@@ -1,5 +1,6 @@
 //! The built program: without servers, and between two real ones with one fault at a time.
 
+mod apart;
 mod before;
 mod cascades;
 mod change_log;
@@ -21,6 +22,7 @@ mod servers;
 mod service;
 mod source_log;
 mod takeover;
+mod takeover_order;
 mod target;
 mod traces;
 mod webhook;
