@@ -99,7 +99,7 @@ pub async fn written_by_others(
         }
     }
     // Where nobody else has ever written there is nothing to read, and nothing to miss.
-    let nothing = found.position.contains(&goal) && goal_is_empty(&goal);
+    let nothing = goal_is_empty(&goal);
     let end = Some(Position::new(goal.to_string()));
     Ok(Written { end, is_whole: is_whole && (nothing || capture.has_seen_peer()), ..found.found })
 }

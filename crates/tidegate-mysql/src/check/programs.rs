@@ -35,11 +35,8 @@ pub(super) async fn triggers(source: &mut Conn, target: &mut Conn, selection: &S
 pub(super) async fn events(source: &mut Conn, target: &mut Conn, selection: &Selection) -> Result<()> {
     let databases: HashSet<String> =
         written_tables(source, selection).await?.map(|table| table.database).collect();
-    let question = "SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS WHERE STATUS = 'ENABLED' \
-                    ORDER BY EVENT_SCHEMA, EVENT_NAME";
-    let rows: Vec<(String, String)> = target.query(question).await.map_err(understand)?;
-    let running = rows.into_iter().filter(|(database, _)| databases.contains(database));
-    let running: Vec<TableName> = running.map(|(database, name)| TableName::new(database, name)).collect();
+    let mut running = enabled_events(target).await?;
+    running.retain(|event| databases.contains(&event.database));
     let statements =
         running.iter().take(NAMES_MAX).map(|name| format!("ALTER EVENT {} DISABLE", quoted(name)));
     let advice = format!("{} on the target", statements.collect::<Vec<_>>().join("; "));
@@ -50,6 +47,14 @@ pub(super) async fn events(source: &mut Conn, target: &mut Conn, selection: &Sel
 async fn written_tables(source: &mut Conn, selection: &Selection) -> Result<impl Iterator<Item = TableName>> {
     let tables = selected_tables(source, selection).await?;
     Ok(tables.into_iter().map(|table| selection.map(&table.name.database, &table.name.table)))
+}
+
+/// Every event of the server that is to run.
+pub(crate) async fn enabled_events(conn: &mut Conn) -> Result<Vec<TableName>> {
+    let question = "SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS WHERE STATUS = 'ENABLED' \
+                    ORDER BY EVENT_SCHEMA, EVENT_NAME";
+    let rows: Vec<(String, String)> = conn.query(question).await.map_err(understand)?;
+    Ok(rows.into_iter().map(|(database, name)| TableName::new(database, name)).collect())
 }
 
 /// Name, table and body of every trigger.

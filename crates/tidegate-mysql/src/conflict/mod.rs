@@ -9,7 +9,6 @@ mod row;
 
 use crate::binlog::event::code;
 use crate::capture::excerpt;
-use crate::connect::question_setup;
 use crate::decode::{entries, is_rows};
 use crate::session::run;
 use crate::state;
@@ -147,9 +146,4 @@ fn careful_rows(writer: &mut LaneWriter, transaction: &Transaction<'_>) -> Resul
         }
     }
     Ok(rows)
-}
-
-/// A session in which a person's decisions are written down: text in and out as UTF-8.
-async fn ask(endpoint: &crate::connect::Endpoint) -> Result<mysql_async::Conn> {
-    endpoint.connect(&question_setup()).await
 }

@@ -1,8 +1,7 @@
 //! What is written down about conflicts, in the target, and what people decide.
 
-use super::ask;
-use crate::connect::{Endpoint, hex, understand};
-use crate::session::run;
+use crate::connect::{Endpoint, hex, question_setup, understand};
+use crate::session::{self, Marker, run};
 use crate::state;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -176,9 +175,13 @@ impl Endpoint {
 
     /// Writes as the link does: its own log tells it from what applications write.
     async fn decider(&self, instance: &InstanceName) -> Result<Conn> {
-        let (mut conn, _) =
-            crate::session::open(self, &crate::session::Marker::new(instance.clone())).await?;
+        let (mut conn, _) = session::open(self, &Marker::new(instance.clone())).await?;
         state::prepare(&mut conn).await?;
         Ok(conn)
     }
+}
+
+/// A session that asks for a person: text in and out as UTF-8.
+async fn ask(endpoint: &Endpoint) -> Result<Conn> {
+    endpoint.connect(&question_setup()).await
 }

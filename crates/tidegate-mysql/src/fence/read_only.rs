@@ -5,10 +5,9 @@
 
 use super::held;
 use crate::catalog;
-use crate::check::{Grants, Missing, Scope};
+use crate::check::{Grants, Missing, Scope, enabled_events};
 use crate::connect::{Server, understand};
 use crate::session::run;
-use crate::source::selects;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 use tidegate_model::{Code, Error, Result, Selection};
@@ -80,13 +79,9 @@ async fn running_events(conn: &mut Conn, selection: &Selection) -> Result<Vec<St
     if scheduler.is_none_or(|scheduler| scheduler != "ON") {
         return Ok(Vec::new());
     }
-    let question = "SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS WHERE STATUS = 'ENABLED' \
-                    ORDER BY EVENT_SCHEMA, EVENT_NAME";
-    let rows: Vec<(String, String)> = conn.query(question).await.map_err(understand)?;
-    let ours = rows
-        .into_iter()
-        .filter(|(database, _)| selects(selection, database, "any") || selection.touches_database(database));
-    Ok(ours.map(|(database, name)| format!("{database}.{name}")).collect())
+    let mut running = enabled_events(conn).await?;
+    running.retain(|event| selection.touches_database(&event.database));
+    Ok(running.iter().map(ToString::to_string).collect())
 }
 
 /// `admitted`: this link or another writes already, and it stays so.

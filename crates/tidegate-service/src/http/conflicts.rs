@@ -4,7 +4,7 @@ use super::auth::Caller;
 use super::extract::{Asked, Body, OfInstance, Place};
 use super::{Failure, Service};
 use crate::endpoint::Endpoint;
-use crate::store::Role;
+use crate::store::{Role, Store};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -28,6 +28,21 @@ async fn target(service: &Service, id: String) -> Result<(Endpoint, InstanceName
     let plan = service.supervisor.plan(&found)?;
     let link = InstanceName::parse(&found.id).map_err(|why| Error::new(Code::Internal, why))?;
     Ok((plan.target().clone(), link))
+}
+
+/// A line of the audit about what was asked of a target.
+async fn done(
+    service: &Service,
+    by: String,
+    action: &'static str,
+    link: InstanceName,
+    outcome: String,
+) -> Result<()> {
+    let write = move |store: &Store| {
+        store.audit_done(&by, action, link.as_str(), &outcome);
+        Ok(())
+    };
+    service.store.ask(write).await
 }
 
 /// Rows that were not what the log expects, and schema changes that wait, the oldest first.
@@ -77,13 +92,7 @@ pub(super) async fn settle(
         Ok(count) => format!("keep {} of {which}: {count} decided", decision.name()),
         Err(error) => error.to_string(),
     };
-    service
-        .store
-        .ask(move |store| {
-            store.audit_done(&by, "settle conflicts", link.as_str(), &outcome);
-            Ok(())
-        })
-        .await?;
+    done(&service, by, "settle conflicts", link, outcome).await?;
     let decided = decided?;
     if decided == 0 && place.is_some() {
         let what = format!("conflict: {which} is not open, or was decided so already");
@@ -157,13 +166,7 @@ pub(super) async fn put_policy(
         }
         Err(error) => error.to_string(),
     };
-    service
-        .store
-        .ask(move |store| {
-            store.audit_done(&by, "policy", link.as_str(), &outcome);
-            Ok(())
-        })
-        .await?;
+    done(&service, by, "policy", link, outcome).await?;
     put?;
     Ok(Json(wanted))
 }

@@ -34,22 +34,17 @@ impl SyncPlan {
 
     /// Compares both sides as far as is asked for, while nobody writes; answers what was compared.
     pub(crate) async fn compare(&self, choice: CompareChoice) -> Result<Option<String>> {
-        let selection = &self.options.selection;
-        let (source, target) = (self.source.comparable(), self.target.comparable());
         match choice {
             CompareChoice::Nothing => Ok(None),
-            CompareChoice::Definitions => {
-                let found = source.definition_differences(target.as_ref(), selection).await?;
-                match found.first() {
-                    None => Ok(Some("definitions".to_owned())),
-                    Some((name, first)) => Err(differ(&format!(
-                        "{name}: {first}; {} differences of definitions in all",
-                        found.len()
-                    ))),
+            CompareChoice::Definitions => match self.first_difference().await? {
+                None => Ok(Some("definitions".to_owned())),
+                Some((name, first, count)) => {
+                    Err(differ(&format!("{name}: {first}; {count} differences of definitions in all")))
                 }
-            }
+            },
             CompareChoice::Rows => {
-                let report = compare_now(source, target, selection.clone()).await?;
+                let (source, target) = (self.source.comparable(), self.target.comparable());
+                let report = compare_now(source, target, self.options.selection.clone()).await?;
                 let rows: u64 = report.tables.iter().map(|table| table.rows_source).sum();
                 if report.identical {
                     return Ok(Some(format!("definitions and {rows} rows")));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tidegate_api::Objects;
 use tidegate_engine::{link, pair};
 use tidegate_model::{
-    Code, Error, Finding, FindingSide, InstanceName, Position, Result, Selection, Seq, Source,
+    Code, Error, Finding, FindingSide, InstanceName, Position, Result, Selection, Seq, Source, TableName,
 };
 
 impl SyncPlan {
@@ -84,10 +84,8 @@ impl SyncPlan {
         let title = "Changes can be told from what the other direction writes";
         let (source, target) = (self.source.check_marks().await, self.target.check_marks().await);
         let differences = async {
-            let (source, target) = (self.source.comparable(), self.target.comparable());
-            let found = source.definition_differences(target.as_ref(), &self.options.selection).await?;
-            let Some((_, first)) = found.first() else { return Ok(()) };
-            let what = format!("{first}; {} differences in all", found.len());
+            let Some((_, first, count)) = self.first_difference().await? else { return Ok(()) };
+            let what = format!("{first}; {count} differences in all");
             Err(Error::new(Code::DefinitionDiffers, what).with_remedy(
                 "make the definitions the same on both sides: see tidegate verify for the whole list",
             ))
@@ -102,6 +100,14 @@ impl SyncPlan {
                 differences.await,
             ),
         ]
+    }
+
+    /// The first object that the two sides define differently, in which way, and how many differences there are.
+    pub(super) async fn first_difference(&self) -> Result<Option<(TableName, String, usize)>> {
+        let (source, target) = (self.source.comparable(), self.target.comparable());
+        let found = source.definition_differences(target.as_ref(), &self.options.selection).await?;
+        let count = found.len();
+        Ok(found.into_iter().next().map(|(name, first)| (name, first, count)))
     }
 
     /// How many transactions of its source a link has not applied that does not read its log any more.
