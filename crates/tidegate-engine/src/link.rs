@@ -289,6 +289,7 @@ impl Link {
         };
         let low = state.low();
         self.progress.enter(if low.seq >= until { Step::Streaming } else { Step::CatchingUp });
+        self.progress.set_settled(false);
         let applying = self.apply(&state, &log, until);
         tokio::pin!(applying);
         tokio::select! {
@@ -405,6 +406,8 @@ impl Link {
     /// Ends when the link has caught up and was asked to end then; answers `false` if it was stopped before.
     async fn watch(&self, until: Seq) -> Result<bool> {
         self.applied_up_to(until).await?;
+        let mut settled = self.progress.settled();
+        settled.wait_for(|settled| *settled).await.map_err(|_| Error::new(Code::Internal, "no progress"))?;
         self.progress.enter(Step::Streaming);
         if self.options.task != Task::CatchUp {
             std::future::pending::<()>().await;
@@ -428,13 +431,13 @@ impl Link {
     /// The end of the source's log. What was read from it must lie before: in a source that went back it would look as if
     /// there were nothing left to read. A commit may stand in the log some moments before the source counts it.
     async fn end_after(&self, read: &Position) -> Result<Position> {
-        let mut end = self.source.position().await?;
+        let mut end = self.again(|| self.source.position()).await?;
         for _ in 0..LOOKS_AT_END {
             if self.source.cursor(&end)?.covers(read)? {
                 return Ok(end);
             }
             tokio::time::sleep(LOOK_AT_END_EVERY).await;
-            end = self.source.position().await?;
+            end = self.again(|| self.source.position()).await?;
         }
         Err(Error::new(Code::SourceRewound, format!("it is at {end}, and {read} was read from it")))
     }

@@ -31,6 +31,7 @@ pub struct Progress {
     step: watch::Sender<Step>,
     captured: watch::Sender<LogEnd>,
     applied: watch::Sender<Checkpoint>,
+    settled: watch::Sender<bool>,
     tables: Mutex<Vec<TableProgress>>,
     notices: Mutex<Vec<String>>,
 }
@@ -89,6 +90,7 @@ impl Progress {
             step: watch::channel(Step::Preparing).0,
             captured: watch::channel(LogEnd { seq: Seq(0), position: nowhere.clone() }).0,
             applied: watch::channel(Checkpoint { seq: Seq(0), position: nowhere }).0,
+            settled: watch::channel(false).0,
             tables: Mutex::default(),
             notices: Mutex::default(),
         }
@@ -120,6 +122,15 @@ impl Progress {
 
     pub(crate) fn notice(&self, texts: Vec<String>) {
         self.notices.lock().expect("no holder panics").extend(texts);
+    }
+
+    /// Whether the target has become, after the overlap, what it was not while rows were copied.
+    pub(crate) fn settled(&self) -> watch::Receiver<bool> {
+        self.settled.subscribe()
+    }
+
+    pub(crate) fn set_settled(&self, settled: bool) {
+        self.settled.send_replace(settled);
     }
 
     pub(crate) fn enter(&self, step: Step) {

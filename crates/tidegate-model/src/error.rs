@@ -46,7 +46,7 @@ macro_rules! codes {
 
 codes! {
     BadUrl = "TG-1001", Operator, "the URL is not understood", "write engine://user@host:port/, as in mysql://repl@db1:3306/";
-    UnsupportedEngine = "TG-1002", Operator, "the engine is not supported", "use mysql:// or mariadb:// on both sides";
+    UnsupportedEngine = "TG-1002", Operator, "the engine is not supported", "use mysql:// or mariadb:// on both sides, or mongodb:// on both";
     PasswordInUrl = "TG-1003", Operator, "a password stands in the URL", "leave it out and use an environment variable, a file or the prompt; or accept the risk with --insecure-url";
     BadPattern = "TG-1004", Operator, "a pattern or a rename is not understood", "write database.table with * and ?, as in shop.*";
     NothingSelected = "TG-1005", Operator, "no table is selected", "check --include and --exclude against the tables that the account can see";
@@ -56,7 +56,7 @@ codes! {
     Unreachable = "TG-2001", Auto, "the server cannot be reached", "check host, port, firewall and that the server runs";
     AccessDenied = "TG-2002", Operator, "the server refuses the account", "check user name and password, and from which hosts the account may connect";
     MissingGrant = "TG-2003", Operator, "the account lacks a right", "give the right that the message names";
-    UnsupportedServer = "TG-2004", Operator, "this server version is not supported", "use MySQL 5.7 or later, or MariaDB 10.5 or later";
+    UnsupportedServer = "TG-2004", Operator, "this server version is not supported", "use MySQL 5.7, MariaDB 10.5 or MongoDB 6.0, or later ones";
     Tls = "TG-2005", Operator, "the encrypted connection cannot be made", "check ?ssl-mode and ?ssl-ca in the URL against the server's certificate";
     ConnectionLost = "TG-2006", Auto, "the connection was lost", "it is tried again by itself; check the network and the server's error log if it goes on";
     Silent = "TG-2007", Auto, "the server has been silent for too long", "it is tried again by itself; check the network and the server if it goes on";
@@ -73,6 +73,7 @@ codes! {
     StatementInLog = "TG-3008", Operator, "the source logged a statement in place of rows", "set binlog_format=ROW for every session, then begin the link anew with a new copy";
     XaUnknown = "TG-3010", Never, "a prepared XA transaction was committed that began before the link", "begin a new link when XA RECOVER on the source shows nothing";
     UnloggedCascade = "TG-3011", Operator, "a foreign key changes rows, and the source's log does not say so", "select the parent table too, or exclude the child";
+    CascadeCutOff = "TG-3012", Never, "the source's log may have changes that the source took back", "begin the link anew with a new copy; start the source with --innodb-native-foreign-keys=ON";
     UnsupportedColumn = "TG-3009", Operator, "a column's type is not supported", "exclude the table, or change the column";
 
     TargetReadOnly = "TG-4001", Operator, "the target is read-only", "SET GLOBAL super_read_only=0; SET GLOBAL read_only=0 on the target (MariaDB: the second only), or name the primary";

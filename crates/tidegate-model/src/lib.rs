@@ -7,6 +7,7 @@
 mod checkpoint;
 mod compare;
 mod conflict;
+mod database;
 mod error;
 mod fence;
 mod finding;
@@ -23,6 +24,7 @@ pub use compare::{
     RowReader, RowSink, Rows, Wanted,
 };
 pub use conflict::{Decision, FoundConflict, Policy};
+pub use database::{Database, FoundTable, Raised, Remain, Written, WrittenChange};
 pub use error::{Code, Error, Result, Retry};
 pub use fence::{Fence, FenceOffer, FenceWay};
 pub use finding::{Finding, FindingSide};

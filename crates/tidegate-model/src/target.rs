@@ -72,6 +72,11 @@ pub trait Target: Permits {
     /// link, empty. Safe to repeat. Answers what it changed on the way and a person should know.
     fn define<'a>(&'a self, definitions: &'a [Definition], selection: &'a Selection) -> Fut<'a, Vec<String>>;
 
+    /// Puts into force what had to wait until rows are only changed as the log has it: the log has been applied up to the end
+    /// of the overlap ([`Phase::CatchingUp`]), nothing beyond it is under way, and what comes is applied in
+    /// [`Mode::Exact`]. Safe to repeat.
+    fn settle(&self) -> Fut<'_, ()>;
+
     /// Learns the tables' definitions anew: before applying begins and after definitions were changed by hand.
     fn learn<'a>(&'a self, selection: &'a Selection) -> Fut<'a, ()>;
 

@@ -15,41 +15,11 @@ use crate::session::Marker;
 use crate::source::{parse, position_of, selected_tables, without_marks};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use tidegate_model::{Capture, CaptureSink, Commit, InstanceName, Position, Result, Selection, TableName};
-
-/// What applications have written.
-#[derive(Clone, Debug, Default)]
-pub struct Written {
-    pub transactions: u64,
-    /// When the first and the last were committed, in microseconds since 1970.
-    pub first_at_us: u64,
-    pub last_at_us: u64,
-    /// Changed rows by table.
-    pub rows: BTreeMap<String, u64>,
-    pub schema_changes: u64,
-    /// The first of them, in the log's order.
-    pub changes: Vec<WrittenChange>,
-    /// `database.table` and the key of every row that was changed, if there are not too many of them.
-    pub keys: Option<HashSet<(String, String)>>,
-    /// Where the log is to be read from so that all of it is read.
-    pub start: Option<Position>,
-    /// Where the log ended when that was asked: everything up to there was looked at.
-    pub end: Option<Position>,
-    /// Whether the log goes back to where the link began: else there may be more.
-    pub is_whole: bool,
-}
-
-/// One of them.
-#[derive(Clone, Debug)]
-pub struct WrittenChange {
-    /// `insert`, `update`, `delete` or `schema`.
-    pub kind: &'static str,
-    /// `database.table`; empty for a schema change.
-    pub table: String,
-    /// The row's key, as `id=1`, empty for a table without one; or the statement.
-    pub what: String,
-}
+use std::collections::{HashMap, HashSet};
+use tidegate_model::{
+    Capture, CaptureSink, Commit, InstanceName, Position, Result, Selection, TableName, Written,
+    WrittenChange,
+};
 
 /// So many changes are told one by one.
 const TOLD_MAX: usize = 1_000;

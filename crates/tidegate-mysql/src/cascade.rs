@@ -56,6 +56,21 @@ fn groups(tables: &[TableInfo]) -> HashMap<TableName, TableName> {
     groups
 }
 
+/// Children whose changes the server may log although it took them back: see `statement.rs`.
+pub(crate) async fn may_be_cut_off(
+    conn: &mut Conn,
+    server: Server,
+    tables: &[TableInfo],
+) -> Result<Vec<String>> {
+    if !are_logged(conn, server).await? {
+        return Ok(Vec::new());
+    }
+    let children: HashSet<String> = cascading(tables).map(|(child, _)| child.to_string()).collect();
+    let mut children: Vec<String> = children.into_iter().collect();
+    children.sort();
+    Ok(children)
+}
+
 fn refuse_orphans(tables: &[TableInfo]) -> Result<()> {
     let absent = |parent: &TableName| tables.iter().all(|table| table.name != *parent);
     match cascading(tables).find(|(_, parent)| absent(parent)) {

@@ -20,14 +20,14 @@ use tidegate_model::{
 };
 
 /// A server that is compared.
-pub struct MysqlComparable {
+pub(crate) struct MysqlComparable {
     pool: Arc<Pool>,
     /// What [`Comparable::tables`] found, for the readers.
     tables: Mutex<HashMap<TableName, Arc<Description>>>,
 }
 
 impl MysqlComparable {
-    pub fn new(endpoint: Endpoint) -> Self {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
         Self { pool: Arc::new(Pool { endpoint, idle: Mutex::default() }), tables: Mutex::default() }
     }
 

@@ -9,23 +9,14 @@ use crate::session::{self, Marker, run};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use std::collections::HashMap;
-use tidegate_model::{Code, InstanceName, Result, Selection, TableName};
+use tidegate_model::{Code, InstanceName, Raised, Result, Selection, TableName};
 
 /// So long a table may be held by a transaction.
 const WAIT_SECONDS: u32 = 2;
 const BEHIND_MAX: usize = 3;
 
-/// What became of counters.
-#[derive(Clone, Debug, Default)]
-pub struct Raised {
-    /// How many were behind, and are not any more.
-    pub raised: u64,
-    /// Tables whose counters could not be raised, each with why.
-    pub behind: Vec<String>,
-}
-
 /// Sees to it that no counter of the target is behind its table's at the source, as far as that can be had quickly.
-pub async fn raise_counters(
+pub(crate) async fn raise_counters(
     source: &Endpoint,
     target: &Endpoint,
     link: &InstanceName,

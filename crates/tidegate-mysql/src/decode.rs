@@ -5,6 +5,7 @@ use crate::binlog::rows::{Cell, Op, RowReader, RowsEvent};
 use crate::binlog::table_map::{TableMap, peek};
 use crate::binlog::{Malformed, Origin};
 use crate::plan::Plan;
+use crate::statement::Statement;
 use crate::target::{Knowledge, Known, counterpart};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub(crate) struct Decoder {
     known: Arc<Known>,
     /// By table id, with the map's bytes: the same map comes with every transaction.
     plans: HashMap<u64, (Vec<u8>, Option<Arc<Plan>>)>,
+    statement: Statement,
 }
 
 /// A row of a table that takes part.
@@ -94,11 +96,12 @@ impl RowChange<'_, '_> {
 impl Decoder {
     pub(crate) fn new(knowledge: Arc<Knowledge>) -> Self {
         let known = knowledge.current();
-        Self { knowledge, known, plans: HashMap::new() }
+        Self { knowledge, known, plans: HashMap::new(), statement: Statement::default() }
     }
 
-    /// Takes notice of definitions that were renewed.
+    /// Before the first entry of a transaction: takes notice of definitions that were renewed.
     pub(crate) fn refresh(&mut self) {
+        self.statement.clear();
         let known = self.knowledge.current();
         if known.generation != self.known.generation {
             self.known = known;
@@ -108,7 +111,8 @@ impl Decoder {
 
     pub(crate) fn table_map(&mut self, entry: &Entry<'_>) -> Result<()> {
         let (id, _, _) = peek(entry.body)?;
-        if self.plans.get(&id).is_some_and(|(body, _)| body == entry.body) {
+        if let Some((_, plan)) = self.plans.get(&id).filter(|(body, _)| body == entry.body) {
+            plan.iter().for_each(|plan| self.statement.open(plan));
             return Ok(());
         }
         let map = TableMap::parse(entry.body, entry.origin)?;
@@ -117,13 +121,14 @@ impl Decoder {
             Some(info) => Some(Arc::new(Plan::make(map, info, &self.known, rule)?)),
             None => None,
         };
+        plan.iter().for_each(|plan| self.statement.open(plan));
         self.plans.insert(id, (entry.body.to_vec(), plan));
         Ok(())
     }
 
     /// Calls `each` for every row of a row event.
     pub(crate) fn rows<'e>(
-        &self,
+        &mut self,
         entry: &Entry<'e>,
         mut each: impl FnMut(RowChange<'_, 'e>) -> Result<()>,
     ) -> Result<()> {
@@ -133,6 +138,7 @@ impl Decoder {
             Some((_, None)) => return Ok(()),
             None => return Err(Malformed::new("rows of a table without a table map").into()),
         };
+        self.statement.rows(&event, plan)?;
         let mut reader = RowReader::new(&event, &plan.map)?;
         let (mut before, mut after) = (Vec::new(), Vec::new());
         while reader.next(&mut before, &mut after)? {

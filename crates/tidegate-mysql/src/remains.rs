@@ -4,20 +4,13 @@ use crate::connect::{Endpoint, question_setup, quote_text, understand};
 use crate::{check, fence, journal};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use tidegate_model::{Code, Error, InstanceName, Result};
+use tidegate_model::{Code, Error, InstanceName, Remain, Result};
 
 const DROP_SCHEMA: &str = "DROP DATABASE tidegate";
 
-/// One thing that is left, with the statements that remove it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remain {
-    pub what: String,
-    pub statements: Vec<String>,
-}
-
 impl Endpoint {
     /// What the links have left here: of a target their state, of every server the account. For a source, name none.
-    pub async fn remains(&self, target_of: &[InstanceName]) -> Result<Vec<Remain>> {
+    pub(crate) async fn find_remains(&self, target_of: &[InstanceName]) -> Result<Vec<Remain>> {
         let mut conn = self.connect(&question_setup()).await?;
         let mut remains = Vec::new();
         if !target_of.is_empty() {
@@ -34,7 +27,7 @@ impl Endpoint {
 
     /// Runs statements one after the other, up to the first that fails. Our schema stays if another link than `own` has
     /// come into it meanwhile.
-    pub async fn run_statements(&self, own: &[InstanceName], statements: &[String]) -> Result<()> {
+    pub(crate) async fn remove(&self, own: &[InstanceName], statements: &[String]) -> Result<()> {
         let mut conn = self.connect(&question_setup()).await?;
         for statement in statements {
             if statement == DROP_SCHEMA {

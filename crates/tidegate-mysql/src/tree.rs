@@ -1,24 +1,22 @@
 //! What a server has, for somebody who chooses.
 
 use crate::catalog::{self, OWN_SCHEMAS};
-use crate::connect::{Endpoint, question_setup, quote_text, understand};
+use crate::connect::{Endpoint, Server, question_setup, quote_text, understand};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use tidegate_model::{Result, TableName};
-
-/// A table as it is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundTable {
-    pub name: TableName,
-    pub rows_estimated: u64,
-    pub bytes_estimated: u64,
-    /// Whether it has a key, and its columns with their types; only where one database was asked for.
-    pub detail: Option<(bool, Vec<(String, String)>)>,
-}
+use tidegate_model::{FoundTable, Result, TableName};
 
 impl Endpoint {
+    /// What answers here: `MySQL 9.7.4`.
+    pub(crate) async fn version_text(&self) -> Result<String> {
+        let mut conn = self.connect(&question_setup()).await?;
+        let Server { mariadb, version: (major, minor, patch) } = Server::of(&mut conn).await?;
+        let family = if mariadb { "MariaDB" } else { "MySQL" };
+        Ok(format!("{family} {major}.{minor}.{patch}"))
+    }
+
     /// All tables, by name; of one database with their columns.
-    pub async fn tree(&self, database: Option<&str>) -> Result<Vec<FoundTable>> {
+    pub(crate) async fn find_tables(&self, database: Option<&str>) -> Result<Vec<FoundTable>> {
         let mut conn = self.connect(&question_setup()).await?;
         match database {
             None => all(&mut conn).await,

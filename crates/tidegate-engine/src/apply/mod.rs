@@ -103,6 +103,8 @@ struct Apply {
     big: Option<Reader>,
     /// A job is under way that nothing may run beside: nothing is read until it is done.
     alone: bool,
+    /// The overlap is over, and the target knows: nothing beyond its end is read before.
+    settled: bool,
     preferred: usize,
     checkpoint_written: Instant,
 }
@@ -134,6 +136,7 @@ pub(crate) async fn run(context: Context, start: Start) -> Result<()> {
         stalled: None,
         big: None,
         alone: false,
+        settled: false,
         preferred: 0,
         checkpoint_written: Instant::now(),
     };
@@ -160,6 +163,10 @@ impl Apply {
             }
             self.dispatch(stopping).await?;
             let idle = self.lanes.iter().all(|lane| lane.busy.is_none());
+            if !stopping && idle && !self.settled && self.low.checkpoint().seq >= self.context.overlap_until {
+                self.settle().await?;
+                continue;
+            }
             if stopping && idle {
                 return Ok(());
             }
@@ -179,6 +186,20 @@ impl Apply {
         }
     }
 
+    /// Everything of the overlap is in the target, and nothing of what follows is under way.
+    async fn settle(&mut self) -> Result<()> {
+        let Context { target, retry_window, stop, progress, .. } = &self.context;
+        match until_done(*retry_window, stop, || target.settle()).await {
+            // Stopped meanwhile: the next run does it.
+            Err(_) if stop.is_cancelled() => Ok(()),
+            done => {
+                self.settled = done.is_ok();
+                progress.set_settled(self.settled);
+                done
+            }
+        }
+    }
+
     /// Reads and places transactions until the log has no more, or one must wait.
     fn fill(&mut self) -> Result<()> {
         if let Some(stalled) = self.stalled.take()
@@ -187,6 +208,9 @@ impl Apply {
             return Ok(());
         }
         while self.big.is_none() && self.low.pending() < PENDING_MAX {
+            if !self.settled && self.low.last_read() >= self.context.overlap_until {
+                return Ok(());
+            }
             let before = self.reader.clone();
             let Some(record) = self.reader.try_next()? else { return Ok(()) };
             match record.kind {

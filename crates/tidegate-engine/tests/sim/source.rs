@@ -85,6 +85,7 @@ impl Source for SimSource {
                 committed,
                 place: place.upto,
                 marked: place.upto,
+                sure: 0,
                 op: 0,
             }) as Box<dyn Capture>)
         })
@@ -162,6 +163,8 @@ struct SimCapture {
     place: u64,
     /// Transactions that a mark was handed over for.
     marked: u64,
+    /// Of those, what came with a call that went well.
+    sure: u64,
     /// Changes of the next transaction that were handed over.
     op: usize,
 }
@@ -169,43 +172,50 @@ struct SimCapture {
 impl Capture for SimCapture {
     fn next<'a>(&'a mut self, sink: &'a mut dyn CaptureSink) -> Fut<'a, ()> {
         Box::pin(async move {
-            // What was handed over before is published by now.
-            self.world.kept.lock().unwrap().iter_mut().for_each(|kept| *kept = self.marked.max(*kept));
-            if self.op == 0 {
-                self.committed
-                    .wait_for(|committed| *committed > self.place)
-                    .await
-                    .expect("the world goes on");
+            // What a call that went well handed over is published by now; what came before an error may not be.
+            self.world.kept.lock().unwrap().iter_mut().for_each(|kept| *kept = self.sure.max(*kept));
+            let handed_over = self.hand_over(sink).await;
+            if handed_over.is_ok() {
+                self.sure = self.marked;
             }
-            self.world.step("capture").await?;
-            while self.place < self.world.committed() {
-                let tx = self.world.script.tx(self.place + 1);
-                while let Some(op) = tx.ops.get(self.op) {
-                    sink.data(&encode(op, tx.padding));
-                    self.op += 1;
-                    if self.world.percent("capture", 10) {
-                        return self.world.step("capture").await;
-                    }
-                    if self.world.percent("capture", 3) {
-                        sink.rollback();
-                        self.op = 0;
-                    }
+            handed_over
+        })
+    }
+}
+
+impl SimCapture {
+    async fn hand_over(&mut self, sink: &mut dyn CaptureSink) -> Result<()> {
+        if self.op == 0 {
+            self.committed.wait_for(|committed| *committed > self.place).await.expect("the world goes on");
+        }
+        self.world.step("capture").await?;
+        while self.place < self.world.committed() {
+            let tx = self.world.script.tx(self.place + 1);
+            while let Some(op) = tx.ops.get(self.op) {
+                sink.data(&encode(op, tx.padding));
+                self.op += 1;
+                if self.world.percent("capture", 10) {
+                    return self.world.step("capture").await;
                 }
-                self.place += 1;
-                if self.op > 0 || self.world.percent("capture", 30) {
-                    sink.commit(Commit { mark: &mark(self.marked + 1, self.place), committed_at_us: 1 });
-                    self.marked = self.place;
-                }
-                self.op = 0;
-                if sink.is_full() {
-                    return Ok(());
+                if self.world.percent("capture", 3) {
+                    sink.rollback();
+                    self.op = 0;
                 }
             }
-            if self.marked < self.place {
-                sink.commit(Commit { mark: &mark(self.marked + 1, self.place), committed_at_us: 0 });
+            self.place += 1;
+            if self.op > 0 || self.world.percent("capture", 30) {
+                sink.commit(Commit { mark: &mark(self.marked + 1, self.place), committed_at_us: 1 });
                 self.marked = self.place;
             }
-            Ok(())
-        })
+            self.op = 0;
+            if sink.is_full() {
+                return Ok(());
+            }
+        }
+        if self.marked < self.place {
+            sink.commit(Commit { mark: &mark(self.marked + 1, self.place), committed_at_us: 0 });
+            self.marked = self.place;
+        }
+        Ok(())
     }
 }

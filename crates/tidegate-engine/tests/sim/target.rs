@@ -18,6 +18,8 @@ pub(crate) struct Db {
     pub(crate) rows: Rows,
     pub(crate) link: Option<LinkState>,
     defined: bool,
+    /// What had to wait for the end of the overlap is in force.
+    settled: bool,
     /// The schema change that was carried out, its checkpoint perhaps not yet.
     pub(crate) journal: Option<Seq>,
     /// Numbers of the transactions that are in the target.
@@ -43,6 +45,15 @@ impl Db {
 
     pub(crate) fn copy(&mut self, table: &TableName) -> Option<&mut CopyProgress> {
         self.link.as_mut()?.copied.iter_mut().find(|one| one.table == *table)
+    }
+
+    /// The overlap is over: all of it is there, and, the first time, nothing else.
+    fn settle(&mut self) {
+        let Phase::CatchingUp { until } = self.link().phase else { panic!("nothing is applied yet") };
+        let overlap = self.applied.range(..=until.0).count() as u64;
+        assert_eq!(overlap, until.0, "a transaction of the overlap is missing");
+        assert!(self.settled || self.applied.len() as u64 == until.0, "something beyond {until} is there");
+        self.settled = true;
     }
 
     pub(crate) fn reset(&mut self) {
@@ -84,6 +95,8 @@ impl Db {
         let start = self.start();
         let is_past = transactions.iter().all(|(seq, _)| *seq > until);
         assert!(!is_past || mode == Mode::Exact, "beyond the overlap until {until} every row counts");
+        let is_within = transactions.iter().all(|(seq, _)| *seq <= until);
+        assert!(is_within || self.settled, "a transaction beyond {until} before the target has settled");
         for (seq, ops) in transactions {
             let id = script.nth_selected(start, seq.0);
             assert_eq!(*ops, script.tx(id).ops, "transaction {seq} is not whole");
@@ -245,6 +258,13 @@ impl Target for SimTarget {
                 (db.defined, db.rows.version) = (true, version);
             }
             Ok(Vec::new())
+        }))
+    }
+
+    fn settle(&self) -> Fut<'_, ()> {
+        Box::pin(self.ask(|db| {
+            db.settle();
+            Ok(())
         }))
     }
 

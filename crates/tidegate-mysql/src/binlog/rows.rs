@@ -36,6 +36,7 @@ pub(crate) enum Cell<'a> {
 pub(crate) struct RowsEvent<'a> {
     pub(crate) op: Op,
     pub(crate) table_id: u64,
+    pub(crate) flags: u16,
     /// Columns of the table when the event was written; [`RowReader::new`] checks it against the table map.
     pub(crate) columns: usize,
     /// After-images start with value options and may hold JSON diffs.
@@ -63,7 +64,7 @@ impl<'a> RowsEvent<'a> {
             other => return Err(b.bad(&format!("event type {other} holds no rows"))),
         };
         let table_id = b.uint(6)?;
-        b.u16()?; // flags
+        let flags = b.u16()?;
         if event_type >= code::WRITE_ROWS {
             // v2: extra data (NDB, partition ids); its length counts its own two bytes
             let length = usize::from(b.u16()?);
@@ -75,7 +76,7 @@ impl<'a> RowsEvent<'a> {
         let before = if op == Op::Insert { &[][..] } else { b.take(bitmap)? };
         let after = if op == Op::Delete { &[][..] } else { b.take(bitmap)? };
         let partial = event_type == code::PARTIAL_UPDATE_ROWS;
-        Ok(RowsEvent { op, table_id, columns, partial, before, after, rows: b.rest() })
+        Ok(RowsEvent { op, table_id, flags, columns, partial, before, after, rows: b.rest() })
     }
 }
 

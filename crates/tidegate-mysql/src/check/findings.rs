@@ -45,7 +45,7 @@ pub(super) fn first_error(findings: Vec<Finding>) -> Result<()> {
 }
 
 /// Looks at both servers, and at the one beside the other.
-pub async fn look(source: &Endpoint, target: &Endpoint, selection: &Selection) -> Vec<Finding> {
+pub(crate) async fn look(source: &Endpoint, target: &Endpoint, selection: &Selection) -> Vec<Finding> {
     let (at_source, at_target) =
         tokio::join!(look_at_source(source, selection), look_at_target(target, selection));
     let (mut findings, source_conn) = at_source;
@@ -191,6 +191,12 @@ async fn objects(conn: &mut Conn, server: Server, selection: &Selection, list: &
         some(&tied, "copied as one, because foreign keys change their rows without a word in the log", advice)
     });
     list.note("CASCADES", "The log has what foreign keys do", outcome);
+    let cut_off = cascade::may_be_cut_off(conn, server, &tables).await;
+    let what = "changed by foreign keys: where two sessions meet in a deadlock there, this server logs changes \
+                that it took back, and the link stops";
+    let advice = "start the source with --innodb-native-foreign-keys=ON, if sessions change the same parents";
+    let outcome = cut_off.and_then(|names| some(&names, what, advice));
+    list.note("CUT_OFF_CASCADES", "The log has nothing of foreign keys that was taken back", outcome);
 }
 
 pub(super) fn some(names: &[String], what: &str, advice: &str) -> Result<()> {

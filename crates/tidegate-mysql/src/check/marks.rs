@@ -16,7 +16,7 @@ const LOOKED_AT: u32 = 20_000;
 const ROTATED_MAX: u32 = 3;
 
 /// Opens a session as a link does, looks whether its mark took, and whether it comes back out of the server's own log.
-pub async fn check_marks(endpoint: &Endpoint) -> Result<()> {
+pub(crate) async fn check_marks(endpoint: &Endpoint) -> Result<()> {
     let name = InstanceName::parse("precheck").map_err(|why| Error::new(Code::Internal, why))?;
     let marker = Marker::new(name);
     let (mut conn, server) = session::open(endpoint, &marker).await?;

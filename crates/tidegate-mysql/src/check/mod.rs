@@ -12,11 +12,11 @@ mod target;
 mod tests;
 
 pub(crate) use findings::log_kept_for;
-pub use findings::look;
+pub(crate) use findings::look;
 pub(crate) use grants::{Grants, Missing, Scope};
-pub use marks::check_marks;
+pub(crate) use marks::check_marks;
 pub(crate) use programs::enabled_events;
-pub use rules::{check_rules, read_rules};
+pub(crate) use rules::{check_rules, read_rules};
 pub(crate) use source::check_source;
 pub(crate) use target::{check_databases, check_target};
 

@@ -11,13 +11,13 @@ use mysql_async::prelude::Queryable;
 use tidegate_model::{Changes, Code, Error, Result, Rule, Selection, TableName};
 
 /// Whether the rules can be understood at all: no server is asked.
-pub fn read_rules(selection: &Selection) -> Result<()> {
+pub(crate) fn read_rules(selection: &Selection) -> Result<()> {
     let filters = selection.rules().iter().filter_map(|rule| rule.filter.as_deref());
     filters.map(Filter::parse).try_for_each(|filter| filter.map(drop))
 }
 
 /// Whether the source can carry the rules out. Its server reads every filter.
-pub async fn check_rules(endpoint: &Endpoint, selection: &Selection) -> Result<()> {
+pub(crate) async fn check_rules(endpoint: &Endpoint, selection: &Selection) -> Result<()> {
     let mut conn = endpoint.connect(&question_setup()).await?;
     let server = Server::of(&mut conn).await?;
     look_at_rules(&mut conn, server, selection).await

@@ -99,7 +99,11 @@ pub(crate) fn note_statement(instance: &InstanceName, noted: &Noted, settled_by:
 
 impl Endpoint {
     /// The conflicts that a link has met here, the oldest first; the settled ones too, if they are wanted.
-    pub async fn conflicts(&self, instance: &InstanceName, settled: bool) -> Result<Vec<FoundConflict>> {
+    pub(crate) async fn noted_conflicts(
+        &self,
+        instance: &InstanceName,
+        settled: bool,
+    ) -> Result<Vec<FoundConflict>> {
         type Row = (u64, u32, String, String, String, String, Option<String>, Option<String>, bool, String);
         let mut conn = ask(self).await?;
         let only = if settled { "" } else { "AND settled = 0" };
@@ -134,7 +138,7 @@ impl Endpoint {
     }
 
     /// Decides about conflicts that are open: one, or all. Answers about how many.
-    pub async fn decide_conflicts(
+    pub(crate) async fn decide(
         &self,
         instance: &InstanceName,
         place: Option<(u64, u32)>,
@@ -154,7 +158,7 @@ impl Endpoint {
     }
 
     /// What a link does without asking.
-    pub async fn policy(&self, instance: &InstanceName) -> Result<Policy> {
+    pub(crate) async fn read_policy(&self, instance: &InstanceName) -> Result<Policy> {
         let mut conn = ask(self).await?;
         match policy(&mut conn, instance).await {
             Err(error) if error.code() == Code::MissingTable => Ok(Policy::USUAL),
@@ -162,7 +166,7 @@ impl Endpoint {
         }
     }
 
-    pub async fn put_policy(&self, instance: &InstanceName, policy: Policy) -> Result<()> {
+    pub(crate) async fn write_policy(&self, instance: &InstanceName, policy: Policy) -> Result<()> {
         let mut conn = self.decider(instance).await?;
         let name = |decision: Option<Decision>| decision.map_or("ask", Decision::name);
         let statement = format!(

@@ -3,7 +3,8 @@
 use crate::link::Link;
 use crate::servers::{Pair, sql};
 use tidegate_model::Selection;
-use tidegate_mysql::{Written, written_by_others};
+use tidegate_model::Written;
+use tidegate_mysql::written_by_others;
 use tidegate_sandbox::Flavour;
 
 fn ask(link: &Link, include: &str) -> Written {

@@ -4,7 +4,7 @@
 use crate::compare::assert_same;
 use crate::link::Link;
 use crate::servers::{Pair, sql};
-use tidegate_model::{Code, Decision, FoundConflict, Policy};
+use tidegate_model::{Code, Database, Decision, FoundConflict, Policy};
 use tidegate_sandbox::Flavour;
 
 #[test]

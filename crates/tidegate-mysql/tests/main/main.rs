@@ -1,6 +1,7 @@
 //! Tests against real servers.
 
 mod before;
+mod cascades;
 mod cases;
 mod charsets;
 mod compare;
