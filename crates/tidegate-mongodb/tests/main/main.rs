@@ -1,0 +1,11 @@
+//! Tests against real servers.
+
+mod changes;
+mod compare;
+mod definitions;
+mod link;
+mod matrix;
+mod servers;
+mod stops;
+mod updates;
+mod values;
