@@ -1,14 +1,16 @@
 //! A client of the service. It blocks: whoever is asynchronous calls it from a thread.
 
 use crate::{
-    AccountView, AlertSettings, Alerts, AuditEntry, Cleanup, CommandAnswer, CommandRequest, CommandResult,
-    Commands, ConflictPolicy, CreateInstance, Instance, InstanceList, LoggedIn, Login, NewEndpoints, NewName,
-    NewPasswords, NewReverse, Objects, ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview,
-    ReversePreview, RowConflict, SettleConflicts, SettledConflicts, Skip, Status, Takeover, TakeoverPlan,
-    Transition, TreeRequest, TreeTable,
+    AccessKeyView, AccountView, AlertSettings, Alerts, AuditEntry, Cleanup, CommandAnswer, CommandRequest,
+    CommandResult, Commands, ConflictPolicy, ConnectionAnswer, ConnectionRequest, CreateInstance, Instance,
+    InstanceList, LoggedIn, Login, NewAccessKey, NewEndpoints, NewName, NewPasswords, NewReverse, Objects,
+    ObjectsChange, PrecheckItem, Problem, PutAccount, ResetPreview, ReversePreview, RowConflict,
+    SettleConflicts, SettledConflicts, Skip, Status, Takeover, TakeoverPlan, Transition, TreeRequest,
+    TreeTable,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 use ureq::http::Method;
@@ -57,6 +59,29 @@ impl Client {
     /// A token that does not expire.
     pub fn key(&self) -> Result<LoggedIn, Refusal> {
         self.ask::<(), _>(Method::POST, "keys", None)
+    }
+
+    /// One's own; all accounts' for an admin.
+    pub fn access_keys(&self) -> Result<Vec<AccessKeyView>, Refusal> {
+        self.get("access-keys")
+    }
+
+    pub fn make_access_key(&self) -> Result<NewAccessKey, Refusal> {
+        self.ask::<(), _>(Method::POST, "access-keys", None)
+    }
+
+    pub fn remove_access_key(&self, id: &str) -> Result<(), Refusal> {
+        self.ask::<(), ()>(Method::DELETE, &format!("access-keys/{}", escaped(id)), None)
+    }
+
+    /// Whether a server can be reached with an account.
+    pub fn connection(&self, request: &ConnectionRequest) -> Result<ConnectionAnswer, Refusal> {
+        self.ask(Method::POST, "connection", Some(request))
+    }
+
+    /// Tags in place of those that it has.
+    pub fn put_tags(&self, id: &str, tags: &BTreeMap<String, String>) -> Result<Instance, Refusal> {
+        self.ask(Method::PUT, &format!("instances/{}/tags", escaped(id)), Some(tags))
     }
 
     pub fn create(&self, instance: &CreateInstance) -> Result<Instance, Refusal> {

@@ -1,6 +1,7 @@
-use crate::TakeoverStep;
 use crate::{Command, EndpointParts, Objects, Status};
+use crate::{Locked, TakeoverStep};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use utoipa::ToSchema;
 
@@ -97,8 +98,14 @@ pub struct Instance {
     /// The other instance of its pair: the one that it is the reverse of, or its reverse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
+    /// The instance that it is the reverse of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverse_of: Option<String>,
     /// Whether it has the right to write. At most one of a pair has.
     pub may_write: bool,
+    /// What people have tagged it with.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
     /// While it takes over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takeover: Option<TakeoverStep>,
@@ -115,8 +122,14 @@ pub struct Instance {
     pub source_keeps_until: Option<String>,
     /// While it runs.
     pub progress: Option<Progress>,
+    /// Rows a second lately, the oldest first, one every five seconds; empty if it does not run.
+    #[serde(default)]
+    pub recent_rates: Vec<f64>,
     /// What it allows now.
     pub commands: Vec<Command>,
+    /// What it does not allow now, and why; lists leave it out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locked: Vec<Locked>,
     /// The last precheck; lists leave it out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub precheck: Vec<PrecheckItem>,
@@ -221,6 +234,36 @@ pub struct LoggedIn {
 pub struct AccountView {
     pub name: String,
     pub role: String,
+}
+
+/// A key that signs requests of the official API.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AccessKeyView {
+    pub id: String,
+    pub account: String,
+    pub created_at: String,
+}
+
+/// A new one, with what signs: it is not shown again.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct NewAccessKey {
+    pub id: String,
+    pub secret: String,
+}
+
+/// What is to be tried.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionRequest {
+    pub endpoint: EndpointSpec,
+}
+
+/// Who answered.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ConnectionAnswer {
+    /// As `MySQL 9.7.4`.
+    pub server: String,
+    pub milliseconds: u64,
 }
 
 /// A new account, or another role and password for one.

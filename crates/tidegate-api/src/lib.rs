@@ -5,6 +5,7 @@
 mod alert;
 mod client;
 mod conflict;
+mod console;
 mod endpoint;
 mod instance;
 mod objects;
@@ -17,13 +18,16 @@ pub use conflict::{
     ConflictPlace, ConflictPolicy, Keep, OnConflict, OnSchemaChange, RowConflict, SettleConflicts,
     SettledConflicts,
 };
+pub use console::{
+    Locked, Sample, ServiceView, SessionView, TableDifference, Verification, VerificationState, VerifiedTable,
+};
 pub use endpoint::EndpointParts;
 pub use instance::{
-    AccountView, Activity, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest, CommandResult,
-    Commands, CreateInstance, DroppedTable, EndpointSpec, Instance, InstanceList, Kind, LoggedIn, Login,
-    NewEndpoints, NewName, NewPasswords, ObjectsChange, PrecheckItem, PrecheckResult, Problem, Progress,
-    PutAccount, ResetPreview, Skip, TableState, Transition, TreeColumn, TreeRequest, TreeTable, Tuning,
-    WantedObjects,
+    AccessKeyView, AccountView, Activity, AuditEntry, Cleanup, CleanupStep, CommandAnswer, CommandRequest,
+    CommandResult, Commands, ConnectionAnswer, ConnectionRequest, CreateInstance, DroppedTable, EndpointSpec,
+    Instance, InstanceList, Kind, LoggedIn, Login, NewAccessKey, NewEndpoints, NewName, NewPasswords,
+    ObjectsChange, PrecheckItem, PrecheckResult, Problem, Progress, PutAccount, ResetPreview, Skip,
+    TableState, Transition, TreeColumn, TreeRequest, TreeTable, Tuning, WantedObjects,
 };
 pub use objects::{ChangeKind, Existing, ObjectRule, Objects, SchemaChangeKind};
 pub use pair::{

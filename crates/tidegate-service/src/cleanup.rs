@@ -23,7 +23,7 @@ pub(crate) async fn apply(plan: &SyncPlan, shared: &(dyn Fn(&str) -> bool + Sync
     let mut cleanup = list(plan, shared).await;
     for step in cleanup.steps.iter_mut().filter(|step| !step.statements.is_empty()) {
         let end = if step.side == plan.source().side().to_string() { plan.source() } else { plan.target() };
-        let done = end.run_statements(&plan.links(), &step.statements).await;
+        let done = end.ask(end.run_statements(&plan.links(), &step.statements)).await;
         step.done = Some(done.is_ok());
         step.failed = done.err().map(|error| error.to_string());
     }
@@ -42,7 +42,7 @@ async fn of_server(
         done: None,
         failed: None,
     };
-    match end.remains(target_of).await {
+    match end.ask(end.remains(target_of)).await {
         Ok(remains) => {
             let kept = shared(&end.user());
             let is_account = |what: &str| what.starts_with("the account");

@@ -1,13 +1,9 @@
 //! From a URL to an adapter: the one place that names adapters.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
-use tidegate_model::{
-    Code, Comparable, Decision, Error, Fence, Finding, FoundConflict, Gate, InstanceName, Policy, Position,
-    Result, Selection, Source, Target,
-};
-use tidegate_mysql::{FoundTable, MysqlComparable, MysqlFence, MysqlSource, MysqlTarget, Remain};
-pub(crate) use tidegate_mysql::{Raised, Written};
+use tidegate_model::{Code, Database, Error, Fut, Gate, Result};
 
 /// Text that must not be seen. `Debug` hides it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,45 +54,67 @@ pub struct EndpointUrl {
     pub gate: Option<Gate>,
 }
 
-/// Where a database is, read and understood.
-#[derive(Clone, Debug)]
+/// Where a database is, read and understood: the database, and which end of a link it is.
+#[derive(Clone)]
 pub struct Endpoint {
     side: Side,
-    engine: Engine,
+    database: Arc<dyn Database>,
 }
 
-/// The engines; `mariadb://` and `mysql://` are one, for the server says itself which it is.
-#[derive(Clone, Debug)]
-enum Engine {
-    Mysql(tidegate_mysql::Endpoint),
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.side, self.account())
+    }
+}
+
+impl Deref for Endpoint {
+    type Target = dyn Database;
+
+    fn deref(&self) -> &Self::Target {
+        self.database.as_ref()
+    }
 }
 
 impl EndpointUrl {
     /// Understands the URL without asking the server. No error holds a part of the URL that might be a password.
     pub fn read(&self, side: Side) -> Result<Endpoint> {
-        self.read_mysql().map(|at| Endpoint { side, engine: Engine::Mysql(at) }).map_err(|e| e.context(side))
+        self.open().map(|database| Endpoint { side, database }).map_err(|e| e.context(side))
     }
 
-    fn read_mysql(&self) -> Result<tidegate_mysql::Endpoint> {
-        let after_engine = self.url.split_once("://").map_or(self.url.as_str(), |parts| parts.1);
-        let authority_end = after_engine.find(['/', '?', '#']).unwrap_or(after_engine.len());
-        if after_engine[authority_end..].contains('@') {
-            // A password with a slash in it makes the rest of the password look like a path.
-            let what = "the URL has an @ after one of / ? #";
-            return Err(Error::new(Code::BadUrl, what)
-                .with_remedy("in a user name or a password, write / as %2F, ? as %3F, # as %23, @ as %40"));
+    /// `mariadb://` and `mysql://` are one, for the server says itself which it is.
+    fn open(&self) -> Result<Arc<dyn Database>> {
+        refuse_strayed_password(&self.url)?;
+        if self.url.starts_with("mongodb://") {
+            let mut at = tidegate_mongodb::Endpoint::from_url(&self.url)?;
+            at.password = self.password(at.password.take())?;
+            at.gate.clone_from(&self.gate);
+            return Ok(Arc::new(at));
         }
         let mut at = tidegate_mysql::Endpoint::from_url(&self.url)?;
-        if at.password.is_some() && !self.password_in_url {
+        at.password = self.password(at.password.take())?;
+        at.gate.clone_from(&self.gate);
+        Ok(Arc::new(at))
+    }
+
+    /// The password that counts, of the one in the URL and the one beside it.
+    fn password(&self, in_url: Option<String>) -> Result<Option<String>> {
+        if in_url.is_some() && !self.password_in_url {
             return Err(Error::new(Code::PasswordInUrl, "a password stands in the URL"));
         }
-        if let Some(password) = &self.password {
-            at.password = Some(password.reveal().to_owned());
-        }
-        at.password = at.password.filter(|password| !password.is_empty());
-        at.gate.clone_from(&self.gate);
-        Ok(at)
+        let given = self.password.as_ref().map(|password| password.reveal().to_owned());
+        Ok(given.or(in_url).filter(|password| !password.is_empty()))
     }
+}
+
+/// A password with a slash in it makes the rest of the password look like a path.
+fn refuse_strayed_password(url: &str) -> Result<()> {
+    let after_engine = url.split_once("://").map_or(url, |parts| parts.1);
+    let authority_end = after_engine.find(['/', '?', '#']).unwrap_or(after_engine.len());
+    if !after_engine[authority_end..].contains('@') {
+        return Ok(());
+    }
+    Err(Error::new(Code::BadUrl, "the URL has an @ after one of / ? #")
+        .with_remedy("in a user name or a password, write / as %2F, ? as %3F, # as %23, @ as %40"))
 }
 
 impl Endpoint {
@@ -104,186 +122,24 @@ impl Endpoint {
         self.side
     }
 
-    pub fn has_password(&self) -> bool {
-        match &self.engine {
-            Engine::Mysql(at) => at.password.is_some(),
-        }
+    /// An answer of the database; an error says on which side.
+    pub(crate) async fn ask<T>(&self, answer: Fut<'_, T>) -> Result<T> {
+        answer.await.map_err(|error| error.context(self.side))
     }
 
-    /// `user@host:port`, for a person.
-    pub fn account(&self) -> String {
-        match &self.engine {
-            Engine::Mysql(at) => format!("{}@{at}", at.user),
+    /// What is carried stays what it is, so both ends are of one engine.
+    pub(crate) fn refuse_other_engine(&self, other: &Self) -> Result<()> {
+        if self.engine() == other.engine() {
+            return Ok(());
         }
-    }
-
-    pub(crate) fn user(&self) -> String {
-        match &self.engine {
-            Engine::Mysql(at) => at.user.clone(),
-        }
-    }
-
-    /// Host and port, written the same way whenever they are the same.
-    pub fn address(&self) -> String {
-        match &self.engine {
-            Engine::Mysql(at) => at.to_string().to_lowercase(),
-        }
+        let what =
+            format!("the {} is {}, the {} is {}", self.side, self.engine(), other.side, other.engine());
+        Err(Error::new(Code::UnsupportedEngine, what).with_remedy("name two databases of one engine"))
     }
 
     /// Logs in and leaves again: says whether the server is there and takes the account.
     pub async fn try_login(&self) -> Result<()> {
-        self.identity().await.map(|_| ())
-    }
-
-    /// What tells this server from every other.
-    pub(crate) async fn identity(&self) -> Result<String> {
-        let nothing = Selection::default();
-        self.source(0, &nothing, &[]).identity().await.map_err(|e| e.context(self.side))
-    }
-
-    /// What is here to choose from; of one database with its columns.
-    pub(crate) async fn tree(&self, database: Option<&str>) -> Result<Vec<FoundTable>> {
-        match &self.engine {
-            Engine::Mysql(at) => at.tree(database).await.map_err(|e| e.context(self.side)),
-        }
-    }
-
-    /// What a link has left here, and how it is removed.
-    pub(crate) async fn remains(&self, target_of: &[InstanceName]) -> Result<Vec<Remain>> {
-        match &self.engine {
-            Engine::Mysql(at) => at.remains(target_of).await.map_err(|e| e.context(self.side)),
-        }
-    }
-
-    pub(crate) async fn run_statements(&self, own: &[InstanceName], statements: &[String]) -> Result<()> {
-        match &self.engine {
-            Engine::Mysql(at) => at.run_statements(own, statements).await.map_err(|e| e.context(self.side)),
-        }
-    }
-
-    /// Everything that should be known of the two before a link begins.
-    pub(crate) async fn look(&self, target: &Self, selection: &Selection) -> Vec<Finding> {
-        match (&self.engine, &target.engine) {
-            (Engine::Mysql(source), Engine::Mysql(target)) => {
-                tidegate_mysql::look(source, target, selection).await
-            }
-        }
-    }
-
-    /// What others than a link have written here: since it began, or from a position on.
-    pub(crate) async fn written_by_others(
-        &self,
-        server_id: u32,
-        selection: &Selection,
-        links: &[InstanceName],
-        from: Option<&Position>,
-    ) -> Result<Written> {
-        match &self.engine {
-            Engine::Mysql(at) => tidegate_mysql::written_by_others(at, server_id, selection, links, from)
-                .await
-                .map_err(|e| e.context(self.side)),
-        }
-    }
-
-    /// What the link has met here that its log did not expect.
-    pub(crate) async fn conflicts(&self, link: &InstanceName, settled: bool) -> Result<Vec<FoundConflict>> {
-        match &self.engine {
-            Engine::Mysql(at) => at.conflicts(link, settled).await.map_err(|e| e.context(self.side)),
-        }
-    }
-
-    pub(crate) async fn decide_conflicts(
-        &self,
-        link: &InstanceName,
-        place: Option<(u64, u32)>,
-        decision: Decision,
-        by: &str,
-    ) -> Result<u64> {
-        match &self.engine {
-            Engine::Mysql(at) => {
-                at.decide_conflicts(link, place, decision, by).await.map_err(|e| e.context(self.side))
-            }
-        }
-    }
-
-    pub(crate) async fn policy(&self, link: &InstanceName) -> Result<Policy> {
-        match &self.engine {
-            Engine::Mysql(at) => at.policy(link).await.map_err(|e| e.context(self.side)),
-        }
-    }
-
-    pub(crate) async fn put_policy(&self, link: &InstanceName, policy: Policy) -> Result<()> {
-        match &self.engine {
-            Engine::Mysql(at) => at.put_policy(link, policy).await.map_err(|e| e.context(self.side)),
-        }
-    }
-
-    /// Whether what we write here can be told from what others write.
-    pub(crate) async fn check_marks(&self) -> Result<()> {
-        match &self.engine {
-            Engine::Mysql(at) => tidegate_mysql::check_marks(at).await.map_err(|e| e.context(self.side)),
-        }
-    }
-
-    /// Sees to it that the target gives out no number that the source has given out.
-    pub(crate) async fn raise_counters(
-        &self,
-        target: &Self,
-        link: &InstanceName,
-        selection: &Selection,
-    ) -> Result<Raised> {
-        match (&self.engine, &target.engine) {
-            (Engine::Mysql(source), Engine::Mysql(target)) => {
-                tidegate_mysql::raise_counters(source, target, link, selection).await
-            }
-        }
-    }
-
-    /// Whether rules can be understood at all: the server is not asked.
-    pub(crate) fn read_rules(&self, selection: &Selection) -> Result<()> {
-        match &self.engine {
-            Engine::Mysql(_) => tidegate_mysql::read_rules(selection),
-        }
-    }
-
-    /// Whether this server can carry the rules out.
-    pub(crate) async fn check_rules(&self, selection: &Selection) -> Result<()> {
-        match &self.engine {
-            Engine::Mysql(at) => {
-                tidegate_mysql::check_rules(at, selection).await.map_err(|e| e.context(self.side))
-            }
-        }
-    }
-
-    /// `peers`: links of the other direction, whose writes here are no news.
-    pub(crate) fn source(
-        &self,
-        server_id: u32,
-        selection: &Selection,
-        peers: &[InstanceName],
-    ) -> Arc<dyn Source> {
-        match &self.engine {
-            Engine::Mysql(at) => Arc::new(MysqlSource::new(at.clone(), server_id, selection.clone(), peers)),
-        }
-    }
-
-    pub(crate) fn target(&self, instance: &InstanceName, selection: &Selection) -> Arc<dyn Target> {
-        match &self.engine {
-            Engine::Mysql(at) => Arc::new(MysqlTarget::new(at.clone(), instance.clone(), selection.clone())),
-        }
-    }
-
-    /// Keeps applications out of what is selected here by the names that it has here, for the link that writes here.
-    pub(crate) fn fence(&self, instance: &InstanceName, selection: &Selection) -> Arc<dyn Fence> {
-        match &self.engine {
-            Engine::Mysql(at) => Arc::new(MysqlFence::new(at.clone(), instance.clone(), selection.clone())),
-        }
-    }
-
-    pub(crate) fn comparable(&self) -> Arc<dyn Comparable> {
-        match &self.engine {
-            Engine::Mysql(at) => Arc::new(MysqlComparable::new(at.clone())),
-        }
+        self.ask(self.database.identity()).await.map(|_| ())
     }
 }
 
@@ -296,22 +152,32 @@ mod tests {
             .read(Side::Source)
     }
 
-    fn password(endpoint: &Endpoint) -> Option<&str> {
-        match &endpoint.engine {
-            Engine::Mysql(at) => at.password.as_deref(),
-        }
-    }
-
     #[test]
     fn a_password_in_the_url_must_be_allowed() {
         let with = "mysql://u:canary@h/";
         assert_eq!(read(with, None, false).unwrap_err().code(), Code::PasswordInUrl);
         assert_eq!(read(with, Some("other"), false).unwrap_err().code(), Code::PasswordInUrl);
-        assert_eq!(password(&read(with, None, true).unwrap()), Some("canary"));
-        assert_eq!(password(&read(with, Some("other"), true).unwrap()), Some("other"));
-        assert_eq!(password(&read("mysql://u@h/", Some("other"), false).unwrap()), Some("other"));
-        assert_eq!(password(&read("mysql://u@h/", Some(""), false).unwrap()), None);
-        assert_eq!(password(&read("mysql://u@h/", None, false).unwrap()), None);
+        assert!(read(with, None, true).unwrap().has_password());
+        assert!(read("mysql://u@h/", Some("other"), false).unwrap().has_password());
+        assert!(!read("mysql://u@h/", Some(""), false).unwrap().has_password());
+        assert!(!read("mysql://u@h/", None, false).unwrap().has_password());
+    }
+
+    #[test]
+    fn the_password_beside_the_url_wins() {
+        let password = |in_url: Option<&str>, beside: Option<&str>| {
+            let at = EndpointUrl {
+                url: String::new(),
+                password: beside.map(Secret::new),
+                password_in_url: true,
+                gate: None,
+            };
+            at.password(in_url.map(str::to_owned)).unwrap()
+        };
+        assert_eq!(password(Some("canary"), None).as_deref(), Some("canary"));
+        assert_eq!(password(Some("canary"), Some("other")).as_deref(), Some("other"));
+        assert_eq!(password(None, Some("other")).as_deref(), Some("other"));
+        assert_eq!(password(Some("canary"), Some("")), None);
     }
 
     #[test]

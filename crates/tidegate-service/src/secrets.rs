@@ -156,6 +156,11 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
+/// What the sealed secret of an access key belongs to.
+pub(crate) fn access_key_place(id: &str) -> String {
+    format!("access key/{id}")
+}
+
 /// A text that nobody guesses, of 256 bits.
 pub(crate) fn token() -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(random::<32>()?))

@@ -3,6 +3,7 @@
 use crate::alerts::Alarm;
 use crate::http::{self, Service, first_account, reset_password};
 use crate::network;
+use crate::rpc;
 use crate::secrets::Vault;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -22,6 +23,7 @@ pub const STORE_FILE: &str = "store.sqlite";
 /// A server that listens, and does not serve yet.
 pub struct Server {
     listener: TcpListener,
+    official: Option<TcpListener>,
     service: Service,
     settings: Settings,
     /// Held as long as the server is there: one process a folder.
@@ -41,18 +43,25 @@ impl Server {
         let supervisor = Supervisor::new(store.clone(), vault.clone(), folder, gate.clone());
         let data = settings.data_dir.clone();
         let alarm = Alarm::new(store.clone(), vault.clone(), supervisor.clone(), gate, data);
-        let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
-            Error::new(Code::BadSetting, format!("--listen {}: {error}", settings.listen))
-                .with_remedy("choose another address or port")
-        })?;
+        let listener = bind("--listen", settings.listen).await?;
+        let official = match settings.official_api.listen {
+            Some(address) => Some(bind("--official-listen", address).await?),
+            None => None,
+        };
         // Last: whoever is told it must be able to use it.
         let first_password = store.ask(first_account).await?;
-        let service = Service::new(store, vault, supervisor, alarm, settings.regions.clone());
-        Ok(Self { listener, service, settings: settings.clone(), _lock: lock, first_password })
+        let service = Service::new(store, vault, supervisor, alarm, settings);
+        Ok(Self { listener, official, service, settings: settings.clone(), _lock: lock, first_password })
     }
 
     pub fn address(&self) -> Result<SocketAddr> {
         self.listener.local_addr().map_err(|error| Error::new(Code::Internal, error.to_string()))
+    }
+
+    /// Where the official API is answered, if it has an address of its own.
+    pub fn official_address(&self) -> Result<Option<SocketAddr>> {
+        let address = self.official.as_ref().map(TcpListener::local_addr).transpose();
+        address.map_err(|error| Error::new(Code::Internal, error.to_string()))
     }
 
     /// Takes up what was under way and answers requests until `stop`; then every link ends at a commit.
@@ -62,9 +71,20 @@ impl Server {
         supervisor.resume().await?;
         let alarm = tokio::spawn(self.service.alarm.clone().run(stop.clone()));
         let limits = &self.settings.limits;
-        let router = http::router(self.service, limits);
+        let (router, official) =
+            (http::router(self.service.clone(), limits), rpc::router(self.service, limits));
+        let router = match &self.settings.official_api.host {
+            Some(host) => rpc::beside(router, host.clone(), official.clone()),
+            None => router,
+        };
         let answering = async {
-            http::serve(self.listener, router, limits, stop.clone()).await;
+            let main = http::serve(self.listener, router, limits, stop.clone());
+            match self.official {
+                Some(listener) => {
+                    tokio::join!(main, http::serve(listener, official, limits, stop.clone()));
+                }
+                None => main.await,
+            }
         };
         let links = async {
             stop.cancelled().await;
@@ -75,6 +95,13 @@ impl Server {
         alarm.abort();
         Ok(())
     }
+}
+
+async fn bind(option: &str, address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Error::new(Code::BadSetting, format!("{option} {address}: {error}"))
+            .with_remedy("choose another address or port")
+    })
 }
 
 /// A server's folder while no server runs on it.

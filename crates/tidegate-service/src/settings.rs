@@ -19,6 +19,41 @@ pub struct SettingsFile {
     pub limits: Limits,
     /// Regions that endpoints may name, each with its border: two of different borders need a person's word.
     pub regions: BTreeMap<String, String>,
+    pub official_api: OfficialApi,
+}
+
+/// The API of the hosted service, for its SDKs and scripts. Off unless it has an address or a host.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OfficialApi {
+    /// Address and port of its own that it is answered on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// Requests for this host are answered so on the main address, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Networks that the service connects from, for DescribeDTSIP; found out if there are none.
+    pub addresses: Vec<String>,
+    /// Whether ResetDtsJob drops the tables that the job has made in its target; otherwise it is refused.
+    pub reset_drops_tables: bool,
+    /// Where the databases are that requests name by an instance id, as `host:port`.
+    pub instances: BTreeMap<String, String>,
+}
+
+impl OfficialApi {
+    fn check(&self) -> Result<()> {
+        let bad = |what: String| Err(Error::new(Code::BadSetting, format!("official_api.{what}")));
+        if let Some(one) = self.addresses.iter().find(|one| one.parse::<ipnet::IpNet>().is_err()) {
+            return bad(format!("addresses: '{one}' is no network; write 203.0.113.0/28"));
+        }
+        let has_port = |place: &str| {
+            place.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        match self.instances.iter().find(|(_, place)| !has_port(place)) {
+            Some((id, place)) => bad(format!("instances: {id} = '{place}' is no place; write host:port")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Addresses that the service may connect to.
@@ -60,6 +95,7 @@ pub struct Given {
     pub listen: Option<SocketAddr>,
     pub data_dir: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
+    pub official_listen: Option<SocketAddr>,
 }
 
 /// Everything decided.
@@ -73,6 +109,7 @@ pub struct Settings {
     pub network: Network,
     pub limits: Limits,
     pub regions: BTreeMap<String, String>,
+    pub official_api: OfficialApi,
 }
 
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:7370";
@@ -100,8 +137,13 @@ impl Settings {
             network: file.network,
             limits: file.limits,
             regions: file.regions,
+            official_api: OfficialApi {
+                listen: given.official_listen.or(file.official_api.listen),
+                ..file.official_api
+            },
         };
         network::gate(&settings.network.allow, &settings.network.deny)?;
+        settings.official_api.check()?;
         let limits = &settings.limits;
         let named = [
             ("limits.connections", limits.connections as u64),
@@ -168,6 +210,9 @@ mod tests {
             ("[limits]\nconnections = -1", "line 2"),
             ("[limits]\nconnections = 0", "limits.connections"),
             ("[network]\nallow = ['home']", "network.allow"),
+            ("[official_api]\naddresses = ['here']", "official_api.addresses"),
+            ("[official_api.instances]\nrm-1 = 'db1'", "official_api.instances"),
+            ("[official_api]\nport = 1", "port"),
         ] {
             let outcome = file(text).and_then(|file| Settings::resolve(Given::default(), file, &around));
             let error = outcome.err().unwrap();

@@ -12,8 +12,8 @@ use tidegate_engine::LANES_MAX;
 use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::Progress;
 use tidegate_model::{
-    Checkpoint, Code, Definition, Error, Finding, InstanceName, Position, Reselection, Result, Selection,
-    Source, TableName, Target,
+    Checkpoint, Code, Definition, Error, Finding, FindingSide, InstanceName, Position, Reselection, Result,
+    Selection, Source, TableName, Target,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -71,6 +71,7 @@ impl SyncRequest {
     pub fn resolve(&self, surroundings: &Surroundings) -> Result<SyncPlan> {
         let source = self.source.read(Side::Source)?;
         let target = self.target.read(Side::Target)?;
+        source.refuse_other_engine(&target)?;
         let selection = objects::read(&self.objects)?;
         source.read_rules(&selection)?;
         let bad = |why: String| Error::new(Code::BadSetting, why);
@@ -262,7 +263,7 @@ impl SyncPlan {
                 ));
             }
         }
-        self.source.check_rules(after).await?;
+        self.source.ask(self.source.check_rules(after)).await?;
         let all: Vec<&TableName> = has.iter().collect();
         objects::collisions(after, &all)?;
         if self.source.identity().await? == self.target.identity().await?
@@ -318,7 +319,11 @@ impl SyncPlan {
 
     /// What is found at the two servers, and held against each other.
     pub(crate) async fn look(&self) -> Vec<Finding> {
-        self.source.look(&self.target, &self.options.selection).await
+        let found = self.source.look(&*self.target, &self.options.selection).await;
+        found.unwrap_or_else(|error| {
+            let (item, title) = ("LOOK", "Both sides can be looked at");
+            vec![Finding { item, title, side: FindingSide::Both, blocks: true, outcome: Err(error) }]
+        })
     }
 
     /// Everything that [`SyncPlan::run`] asks of the two together, without claiming anything.

@@ -41,6 +41,7 @@ impl VerifyRequest {
     pub fn resolve(&self) -> Result<VerifyPlan> {
         let source = self.source.read(Side::Source)?;
         let target = self.target.read(Side::Target)?;
+        source.refuse_other_engine(&target)?;
         let selection = objects::read(&self.objects)?;
         source.read_rules(&selection)?;
         let workers = self.tables_parallel.unwrap_or(TABLES_PARALLEL_DEFAULT);

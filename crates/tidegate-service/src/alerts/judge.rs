@@ -1,5 +1,6 @@
 //! What is wrong, by what is seen: pure.
 
+use super::rules::Rules;
 use std::collections::HashMap;
 use tidegate_api::{Alert, AlertKind, AlertMessage, AlertSettings, Status};
 
@@ -14,6 +15,7 @@ pub(super) struct Observed {
     /// Whether its source is being read.
     pub(super) is_read: bool,
     pub(super) kept_until: Option<i64>,
+    pub(super) rules: Rules,
 }
 
 /// Since when instances are behind.
@@ -53,7 +55,11 @@ pub(super) fn judge(
 }
 
 fn is_behind(settings: &AlertSettings, one: &Observed) -> bool {
-    one.behind_seconds > settings.lag_seconds as f64
+    one.behind_seconds > lag_seconds(settings, one) as f64
+}
+
+fn lag_seconds(settings: &AlertSettings, one: &Observed) -> u64 {
+    one.rules.lag_seconds.unwrap_or(settings.lag_seconds)
 }
 
 fn of_instance(settings: &AlertSettings, one: &Observed, is_late: bool, now: i64) -> Vec<Alert> {
@@ -73,7 +79,8 @@ fn of_instance(settings: &AlertSettings, one: &Observed, is_late: bool, now: i64
         let subject = format!("Tidegate: {name} is {:.0} s behind", one.behind_seconds);
         let text = format!(
             "It has been behind by more than {} s for {} minutes: tidegate instance show {name}",
-            settings.lag_seconds, settings.lag_minutes
+            lag_seconds(settings, one),
+            settings.lag_minutes
         );
         add(AlertKind::Lag, subject, text);
     }
@@ -90,6 +97,7 @@ fn of_instance(settings: &AlertSettings, one: &Observed, is_late: bool, now: i64
                     Remove what keeps it from reading, or have the source keep its log longer.";
         add(AlertKind::Retention, subject, text.to_owned());
     }
+    found.retain(|alert| !one.rules.silences(alert.kind));
     found
 }
 
@@ -135,6 +143,7 @@ mod tests {
             is_stuck: false,
             is_read: true,
             kept_until: Some(1_000_000),
+            rules: Rules::default(),
         }
     }
 
@@ -174,6 +183,28 @@ mod tests {
                 (resolved, AlertKind::Disk)
             ]
         );
+    }
+
+    #[test]
+    fn one_instance_may_have_rules_of_its_own() {
+        let settings = AlertSettings::default();
+        let told = |rules: &[(&str, &str)], observed: Observed| {
+            let given =
+                rules.iter().map(|(kind, text)| (super::super::rules::place(kind), (*text).to_owned()));
+            let observed = [Observed { rules: Rules::of(&given.collect()), ..observed }];
+            let mut seen = Seen::default();
+            judge(&settings, &observed, u64::MAX, &[], &mut seen, 0);
+            let found = judge(&settings, &observed, u64::MAX, &[], &mut seen, 1000);
+            found.into_iter().map(|one| one.kind).collect::<Vec<_>>()
+        };
+        let late = |seconds: f64| Observed { behind_seconds: seconds, ..well("a") };
+        let broken = || Observed { status: Status::Failed, ..well("a") };
+        let minute = ("delay", r#"{"State":"Y","DelayRuleTime":60}"#);
+        assert_eq!(told(&[], late(61.0)), []);
+        assert_eq!(told(&[minute], late(61.0)), [AlertKind::Lag]);
+        assert_eq!(told(&[("delay", r#"{"State":"N"}"#)], late(1000.0)), []);
+        assert_eq!(told(&[minute], broken()), [AlertKind::Failed]);
+        assert_eq!(told(&[("error", r#"{"State":"N"}"#)], broken()), []);
     }
 
     #[test]

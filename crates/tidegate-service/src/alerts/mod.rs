@@ -1,12 +1,14 @@
 //! Telling somebody: what is wrong, and when it is over.
 
 mod judge;
+pub(crate) mod rules;
 mod send;
 
 use crate::secrets::Vault;
 use crate::store::Store;
 use crate::supervisor::Supervisor;
 use judge::{Observed, Seen};
+use rules::Rules;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -76,12 +78,13 @@ impl Alarm {
     }
 
     async fn observe(&self, now: i64) -> Result<Vec<Observed>> {
-        let found = self.store.ask(|store| store.list(None)).await?;
+        let found = self.store.ask(|store| store.list()).await?;
         let observed = found.into_iter().map(|found| {
             let running = self.supervisor.progress(&found.id);
             let watched = running.as_ref().and_then(|(_, watched)| watched.as_ref());
             let kept_until = self.supervisor.kept_until(&found);
             Observed {
+                rules: Rules::of(&found.submitted),
                 status: found.state.status,
                 why: found.why.map(|why| format!("{} [{}]. {}", why.detail, why.code, why.remedy)),
                 behind_seconds: watched.map_or(0.0, |watched| watched.behind_seconds()),

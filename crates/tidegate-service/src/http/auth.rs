@@ -1,7 +1,7 @@
 //! Who asks.
 
 use super::extract::Body;
-use super::{Failure, Service};
+use super::{Failure, Service, session};
 use crate::secrets::{SALT_BYTES, password_hash, random, token, token_hash};
 use crate::store::{Account, Role, Store};
 use axum::Json;
@@ -14,7 +14,7 @@ use tidegate_api::{LoggedIn, Login};
 use tidegate_model::{Code, Error, Result};
 use tokio::sync::Semaphore;
 
-const SESSION: Duration = Duration::from_secs(12 * 3600);
+pub(super) const SESSION: Duration = Duration::from_secs(12 * 3600);
 /// After so many wrong passwords in a row an account is locked for a while.
 const FAILURES_MAX: u32 = 5;
 const LOCKED_FOR: Duration = Duration::from_secs(60);
@@ -45,13 +45,21 @@ impl FromRequestParts<Service> for Caller {
         if token_of(&parts.headers).is_none() {
             return Err(unknown("the request has no header Authorization: Bearer …").into());
         }
+        if bearer(&parts.headers).is_none() {
+            session::of_our_page(&parts.method, &parts.headers)?;
+        }
         let holder = account_of(service, &parts.headers).await?;
         Ok(Self(holder.ok_or_else(|| unknown("the token is not valid, or not any more"))?))
     }
 }
 
-fn token_of(headers: &HeaderMap) -> Option<&str> {
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// A script's, else a browser's.
+fn token_of(headers: &HeaderMap) -> Option<&str> {
+    bearer(headers).or_else(|| session::cookie(headers))
 }
 
 async fn account_of(service: &Service, headers: &HeaderMap) -> Result<Option<Account>> {
@@ -104,8 +112,25 @@ impl Failures {
 )]
 pub(super) async fn login(
     State(service): State<Service>,
-    Body(Login { account, password }): Body<Login>,
+    Body(login): Body<Login>,
 ) -> Result<Json<LoggedIn>, Failure> {
+    let Session { account, token, until } = log_in(&service, login).await?;
+    let expires_at = jiff::Timestamp::from_second(until).ok().map(|until| until.to_string());
+    Ok(Json(LoggedIn { token, role: account.role.name().to_owned(), expires_at }))
+}
+
+/// Somebody who has shown a password.
+pub(super) struct Session {
+    pub(super) account: Account,
+    pub(super) token: String,
+    /// Seconds since 1970.
+    pub(super) until: i64,
+}
+
+pub(super) async fn log_in(
+    service: &Service,
+    Login { account, password }: Login,
+) -> Result<Session, Failure> {
     let refused = || Error::new(Code::NotLoggedIn, "the account or the password is wrong");
     if account.len() > LOGIN_BYTES_MAX || password.len() > LOGIN_BYTES_MAX {
         return Err(refused().into());
@@ -133,13 +158,11 @@ pub(super) async fn login(
         .await?;
     let account = known.ok_or_else(refused)?;
     service.failures.forget(&account.name);
-    let text = token()?;
-    let now = jiff::Timestamp::now();
-    let until = now.as_second() + SESSION.as_secs() as i64;
-    let (hash, name) = (token_hash(&text), account.name.clone());
+    let token = token()?;
+    let until = jiff::Timestamp::now().as_second() + SESSION.as_secs() as i64;
+    let (hash, name) = (token_hash(&token), account.name.clone());
     service.store.ask(move |store| store.put_token(&hash, &name, Some(until))).await?;
-    let expires_at = jiff::Timestamp::from_second(until).ok().map(|until| until.to_string());
-    Ok(Json(LoggedIn { token: text, role: account.role.name().to_owned(), expires_at }))
+    Ok(Session { account, token, until })
 }
 
 /// Whether the store can be used.

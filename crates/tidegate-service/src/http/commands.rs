@@ -3,14 +3,15 @@
 use super::auth::Caller;
 use super::extract::{Body, OfInstance, Place};
 use super::{Failure, Service};
-use crate::lifecycle::{Decision, Event, allowed};
-use crate::store::{Found, Moved, Role, Store};
-use crate::{cleanup, crash};
+use crate::cleanup;
+use crate::orders::commanding::decide;
+use crate::orders::refused;
+use crate::store::Role;
 use axum::Json;
 use axum::extract::State;
 use tidegate_api::{
     Cleanup, Command, CommandAnswer, CommandRequest, CommandResult, Commands, DroppedTable, ResetPreview,
-    Status, Takeover,
+    Status,
 };
 use tidegate_model::{Code, Error, Result};
 
@@ -66,59 +67,6 @@ pub(super) async fn commands(
     Ok(Json(results))
 }
 
-async fn decide(
-    service: &Service,
-    by: String,
-    id: String,
-    command: Command,
-    generation: Option<u64>,
-) -> Result<CommandAnswer, Failure> {
-    answer(service, by, id, command, move |store, id, by| match command {
-        Command::Takeover => store.take_over(id, &Takeover { generation, ..Takeover::default() }, by),
-        _ => store.decide(id, Event::Command(command), by, None, generation),
-    })
-    .await
-}
-
-/// Decides a command, sees to it that somebody acts on it, and answers what became of it.
-pub(super) async fn answer(
-    service: &Service,
-    by: String,
-    id: String,
-    command: Command,
-    decide: impl FnOnce(&Store, &str, &str) -> Result<Moved> + Send + 'static,
-) -> Result<CommandAnswer, Failure> {
-    let supervisor = service.supervisor.clone();
-    let moved = service
-        .store
-        .ask(move |store| {
-            let moved = decide(store, &id, &by);
-            crash::point("decided");
-            // Here, because whoever asked may be gone before the answer is there.
-            if let Ok(moved) = &moved {
-                supervisor.wake(&moved.instance.id);
-            }
-            let outcome = match &moved {
-                Ok(moved) => match moved.decision {
-                    Decision::Move(_) => "accepted".to_owned(),
-                    Decision::Already => "already".to_owned(),
-                    Decision::Refuse(why) => format!("refused: {why}"),
-                },
-                Err(error) => error.to_string(),
-            };
-            store.audit_done(&by, command.name(), &id, &outcome);
-            moved
-        })
-        .await?;
-    let found = moved.instance;
-    let (status, generation) = (found.state.status, found.generation);
-    match moved.decision {
-        Decision::Move(_) => Ok(CommandAnswer::Accepted { status, generation }),
-        Decision::Already => Ok(CommandAnswer::Already { status, generation }),
-        Decision::Refuse(why) => Err(refused(&found, why)),
-    }
-}
-
 /// What the command reset would drop. Nothing is changed.
 #[utoipa::path(
     get,
@@ -140,18 +88,6 @@ pub(super) async fn preview_reset(
     }
     let tables = tables.into_iter().map(|(name, rows_copied)| DroppedTable { name, rows_copied });
     Ok(Json(ResetPreview { tables: tables.collect() }))
-}
-
-/// What the instance does not allow now, and what it does.
-pub(super) fn refused(found: &Found, why: &str) -> Failure {
-    let instead = allowed(found.spec.kind, found.state);
-    let names: Vec<&str> = instead.iter().map(|command| command.name()).collect();
-    let what = format!("{} is {}: {why}", found.spec.name, found.state.status.title());
-    let remedy = match names.as_slice() {
-        [] => "nothing is left to be done with it".to_owned(),
-        names => format!("allowed now: {}", names.join(", ")),
-    };
-    Failure::instead(Error::new(Code::NotAllowed, what).with_remedy(remedy), instead)
 }
 
 /// What to remove so that nothing of ours can reach the databases any more.
@@ -188,13 +124,14 @@ pub(super) async fn apply_cleanup(
 }
 
 async fn clean(service: &Service, id: String, apply: bool) -> Result<Cleanup, Failure> {
-    let (found, others) = service.store.ask(move |store| Ok((store.find(&id)?, store.list(None)?))).await?;
+    let (found, others) = service.store.ask(move |store| Ok((store.find(&id)?, store.list()?))).await?;
     if apply && found.state.status != Status::Completed {
         return Err(refused(&found, "only what is completed is cleaned up"));
     }
     let plan = service.supervisor.plan(&found)?;
-    let others =
-        others.iter().filter(|other| other.id != found.id && other.state.status != Status::Completed);
+    let others = others.iter().filter(|other| {
+        other.id != found.id && !matches!(other.state.status, Status::NotConfigured | Status::Completed)
+    });
     let needed: Result<Vec<String>> =
         others.map(|other| service.supervisor.plan(other)).try_fold(Vec::new(), |mut all, plan| {
             let plan = plan?;

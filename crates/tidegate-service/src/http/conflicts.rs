@@ -61,7 +61,7 @@ pub(super) async fn list(
     // Rows are data.
     caller.need(Role::Operator)?;
     let (target, link) = target(&service, id).await?;
-    let found = target.conflicts(&link, which.settled).await?;
+    let found = target.ask(target.conflicts(&link, which.settled)).await?;
     Ok(Json(found.into_iter().map(told).collect()))
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn settle(
         Keep::Target => Decision::Target,
     };
     let place = conflict.map(|place| (place.seq, place.ordinal));
-    let decided = target.decide_conflicts(&link, place, decision, &by).await;
+    let decided = target.ask(target.decide_conflicts(&link, place, decision, &by)).await;
     let which = place.map_or("all".to_owned(), |(seq, ordinal)| format!("{seq}/{ordinal}"));
     let outcome = match &decided {
         Ok(count) => format!("keep {} of {which}: {count} decided", decision.name()),
@@ -116,7 +116,7 @@ pub(super) async fn policy(
     Place(id): Place<String>,
 ) -> Result<Json<ConflictPolicy>, Failure> {
     let (target, link) = target(&service, id).await?;
-    let Policy { rows, schema_changes } = target.policy(&link).await?;
+    let Policy { rows, schema_changes } = target.ask(target.policy(&link)).await?;
     Ok(Json(ConflictPolicy {
         rows: match rows {
             None => OnConflict::Ask,
@@ -159,7 +159,7 @@ pub(super) async fn put_policy(
             OnSchemaChange::Skip => Some(Decision::Target),
         },
     };
-    let put = target.put_policy(&link, policy).await;
+    let put = target.ask(target.put_policy(&link, policy)).await;
     let outcome = match &put {
         Ok(()) => {
             format!("rows {:?}, schema changes {:?}", wanted.rows, wanted.schema_changes).to_lowercase()

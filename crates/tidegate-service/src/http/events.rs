@@ -4,15 +4,18 @@ use super::auth::{Caller, holder};
 use super::extract::{OfInstance, Place};
 use super::instances::shown;
 use super::{Failure, Service};
+use crate::stable_hash;
 use crate::store::Happened;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 use tidegate_api::Instance;
 use tidegate_model::Result;
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
 
@@ -33,7 +36,8 @@ pub(super) struct EventMessage {
 
 type Stream = Sse<axum::response::sse::KeepAliveStream<ReceiverStream<Result<Event, Infallible>>>>;
 
-/// Every transition of every instance as it happens (`status`), and all running instances once a second (`instances`).
+/// Every transition of every instance as it happens (`status`), and once a second what has changed of those that run
+/// (`instances`; at first all of them).
 /// `missed` says that some transitions were not sent, because they were not read fast enough: look again.
 #[utoipa::path(
     get,
@@ -72,6 +76,13 @@ fn stream(service: Service, headers: HeaderMap, of: Option<String>) -> Stream {
     Sse::new(ReceiverStream::new(waiting)).keep_alive(KeepAlive::default())
 }
 
+/// An instance as JSON, if that is not what was told last.
+fn news(told: &mut HashMap<String, u64>, instance: &Instance) -> Option<String> {
+    let text = serde_json::to_string(instance).unwrap_or_default();
+    let hash = stable_hash(&text);
+    (told.insert(instance.id.clone(), hash) != Some(hash)).then_some(text)
+}
+
 /// Until nobody listens any more, whoever listens may not any more, or the service ends.
 async fn feed(
     service: Service,
@@ -82,7 +93,11 @@ async fn feed(
 ) {
     let stopped = service.supervisor.stopped();
     let concerns = |id: &str| of.as_deref().is_none_or(|of| of == id);
-    let mut last = String::new();
+    // A clock of its own: transitions must not put it off.
+    let mut clock = tokio::time::interval(LOOK_EVERY);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // What was told of each, so that only news is told.
+    let mut told: Option<HashMap<String, u64>> = None;
     loop {
         let event = tokio::select! {
             happened = happened.recv() => match happened {
@@ -91,19 +106,19 @@ async fn feed(
                 Err(broadcast::error::RecvError::Lagged(_)) => Ok(Event::default().event("missed").data("look again")),
                 Err(broadcast::error::RecvError::Closed) => return,
             },
-            () = tokio::time::sleep(LOOK_EVERY) => {
+            _ = clock.tick() => {
                 if !matches!(holder(&service, &headers).await, Ok(Some(_))) {
                     return;
                 }
-                let Ok(found) = service.store.ask(|store| store.list(None)).await else { continue };
+                let Ok(found) = service.store.ask(|store| store.active()).await else { continue };
                 let found = found.into_iter().filter(|one| concerns(&one.id));
-                let shown: Vec<Instance> = found.map(|one| shown(&service, one)).collect();
-                let text = serde_json::to_string(&shown).unwrap_or_default();
-                if text == last {
+                let is_first = told.is_none();
+                let told = told.get_or_insert_default();
+                let texts: Vec<String> = found.filter_map(|one| news(told, &shown(&service, one))).collect();
+                if texts.is_empty() && !is_first {
                     continue;
                 }
-                last.clone_from(&text);
-                Ok(Event::default().event("instances").data(text))
+                Ok(Event::default().event("instances").data(format!("[{}]", texts.join(","))))
             }
             () = stopped.cancelled() => return,
         };

@@ -18,7 +18,7 @@ const BURST_SECONDS: u32 = 10;
 /// So many who asked are remembered; the ones with nothing on their account are forgotten beyond that.
 const REMEMBERED: usize = 10_000;
 
-pub(super) struct Guard {
+pub(crate) struct Guard {
     per_second: f64,
     within: Duration,
     /// By address, what may still be asked and since when that is so.
@@ -26,7 +26,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(limits: &Limits) -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             per_second: f64::from(limits.requests_per_second),
             within: Duration::from_secs(limits.request_seconds),
@@ -34,8 +34,13 @@ impl Guard {
         })
     }
 
+    /// So long an answer may take.
+    pub(crate) fn within(&self) -> Duration {
+        self.within
+    }
+
     /// Takes one request off; answers how long to wait if there is none left.
-    fn take(&self, who: IpAddr, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&self, who: IpAddr, now: Instant) -> Result<(), Duration> {
         let most = self.per_second * f64::from(BURST_SECONDS);
         let mut left = self.left.lock().expect("no holder panics");
         if left.len() > REMEMBERED {

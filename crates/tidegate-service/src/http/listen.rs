@@ -25,6 +25,15 @@ const DRAIN: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy)]
 pub(super) struct Peer(pub(super) IpAddr);
 
+pub(crate) fn peer<B>(request: &Request<B>) -> Option<IpAddr> {
+    request.extensions().get::<Peer>().map(|peer| peer.0)
+}
+
+/// Has another router answer.
+pub(crate) async fn call(mut router: Router, request: axum::extract::Request) -> axum::response::Response {
+    router.call(request).await.unwrap_or_else(|never| match never {})
+}
+
 /// Answers requests until `stop`, and what is under way then to its end, within [`DRAIN`].
 pub(crate) async fn serve(listener: TcpListener, router: Router, limits: &Limits, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(limits.connections));

@@ -103,7 +103,7 @@ impl Figures {
     responses((status = 200, description = "The figures", body = String, content_type = "application/openmetrics-text"), Failure),
 )]
 pub(super) async fn metrics(State(service): State<Service>, _: Caller) -> Result<impl IntoResponse, Failure> {
-    let found = service.store.ask(|store| store.list(None)).await?;
+    let found = service.store.ask(|store| store.list()).await?;
     let figures = Figures::default();
     let now = jiff::Timestamp::now().as_second();
     for status in Status::ALL.into_iter().filter(|status| *status != Status::Released) {

@@ -1,14 +1,18 @@
 //! The service over HTTP.
 
+mod about;
 mod accounts;
 mod alerts;
 mod auth;
 mod commands;
 mod configure;
 mod conflicts;
+mod connection;
+mod console;
 mod events;
 mod extract;
 mod instances;
+mod keys;
 mod limits;
 mod listen;
 mod metrics;
@@ -16,12 +20,14 @@ mod once;
 mod openapi;
 mod precheck;
 mod reverse;
+mod session;
 mod takeover;
 mod tree;
+mod verification;
 
 use crate::alerts::Alarm;
 use crate::secrets::Vault;
-use crate::settings::Limits;
+use crate::settings::{Limits, Settings};
 use crate::store::Store;
 use crate::supervisor::{Supervisor, problem};
 use axum::Router;
@@ -31,7 +37,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use openapi::Document;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidegate_api::{Command, Problem};
 use tidegate_model::{Code, Error, Retry};
@@ -51,8 +56,7 @@ pub(crate) struct Service {
     pub(crate) supervisor: Arc<Supervisor>,
     pub(crate) alarm: Arc<Alarm>,
     pub(crate) failures: Arc<auth::Failures>,
-    /// Regions that endpoints may name, each with its border.
-    pub(crate) regions: Arc<BTreeMap<String, String>>,
+    pub(crate) settings: Arc<Settings>,
 }
 
 impl Service {
@@ -61,10 +65,10 @@ impl Service {
         vault: Arc<Vault>,
         supervisor: Arc<Supervisor>,
         alarm: Arc<Alarm>,
-        regions: BTreeMap<String, String>,
+        settings: &Settings,
     ) -> Self {
         let failures = Arc::new(auth::Failures::new());
-        Self { store, vault, supervisor, alarm, failures, regions: Arc::new(regions) }
+        Self { store, vault, supervisor, alarm, failures, settings: Arc::new(settings.clone()) }
     }
 }
 
@@ -74,9 +78,14 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(healthy))
         .routes(routes!(auth::ready))
         .routes(routes!(auth::login))
+        .routes(routes!(session::enter, session::show, session::leave))
+        .routes(routes!(about::show))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::put, accounts::remove))
         .routes(routes!(accounts::key))
+        .routes(routes!(keys::list, keys::make))
+        .routes(routes!(keys::remove))
+        .routes(routes!(connection::test))
         .routes(routes!(instances::list, configure::create))
         .routes(routes!(instances::show, configure::configure))
         .routes(routes!(configure::duplicate))
@@ -88,8 +97,11 @@ fn routes() -> OpenApiRouter<Service> {
         .routes(routes!(configure::rename))
         .routes(routes!(configure::passwords))
         .routes(routes!(instances::history))
+        .routes(routes!(instances::samples))
+        .routes(routes!(verification::begin, verification::show))
         .routes(routes!(configure::endpoints))
         .routes(routes!(configure::objects))
+        .routes(routes!(configure::tags))
         .routes(routes!(precheck::recheck))
         .routes(routes!(precheck::skip, precheck::unskip))
         .routes(routes!(commands::preview_reset))
@@ -107,24 +119,24 @@ fn routes() -> OpenApiRouter<Service> {
 
 pub(crate) fn router(service: Service, limits: &Limits) -> Router {
     let (router, _) = routes().split_for_parts();
-    let nowhere = || async { misplaced("there is no such address", 404) };
     let no_method = || async { misplaced("this address takes other methods", 405) };
     router
         .route(
             "/api/v1/openapi.json",
             get(|| async { ([(header::CONTENT_TYPE, "application/json")], document()) }),
         )
-        .fallback(nowhere)
+        .fallback(console::serve)
         .method_not_allowed_fallback(no_method)
         .layer(middleware::from_fn_with_state(service.clone(), once::once))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(limits::Guard::new(limits), limits::hold))
+        .layer(middleware::from_fn(console::guarded))
         .layer(middleware::from_fn(traced))
         .with_state(service)
 }
 
 /// A span for each request. What stands behind the `?` is not in it.
-async fn traced(request: Request, next: Next) -> Response {
+pub(crate) async fn traced(request: Request, next: Next) -> Response {
     let span = tracing::info_span!(
         "request",
         method = %request.method(),
@@ -147,7 +159,10 @@ async fn healthy() -> &'static str {
 }
 
 pub(crate) use auth::{first_account, reset_password};
-pub(crate) use listen::serve;
+pub(crate) use console::guarded;
+pub(crate) use instances::shown;
+pub(crate) use limits::Guard;
+pub(crate) use listen::{call, peer, serve};
 pub use openapi::document;
 
 /// The HTTP status of an error.
@@ -179,8 +194,12 @@ impl Failure {
         Self { error, status, allowed: Vec::new() }
     }
 
-    fn instead(error: Error, allowed: Vec<Command>) -> Self {
+    pub(crate) fn instead(error: Error, allowed: Vec<Command>) -> Self {
         Self { status: status_of(error.code()), error, allowed }
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        self.error
     }
 
     fn problem(self) -> Problem {

@@ -51,8 +51,28 @@ impl IntoResponses for Failure {
 
 /// The document, as it is committed.
 pub fn document() -> String {
-    let document = routes().into_openapi();
+    let mut document = routes().into_openapi();
+    for (path, item) in &mut document.paths.paths {
+        let methods = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in methods {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+            }
+        }
+    }
     let mut text = document.to_pretty_json().expect("a document made of plain types is JSON");
     text.push('\n');
     text
+}
+
+/// By the address: functions in different modules have the same names, and these must all differ.
+fn operation_id(method: &str, path: &str) -> String {
+    let words =
+        path.split(['/', '{', '}', '.']).filter(|word| !word.is_empty() && *word != "api" && *word != "v1");
+    words.fold(method.to_owned(), |id, word| format!("{id}_{word}"))
 }

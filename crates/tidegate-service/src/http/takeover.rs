@@ -1,10 +1,10 @@
 //! Taking over, asked for and looked at before.
 
 use super::auth::Caller;
-use super::commands::answer;
 use super::extract::{Asked, Body, OfInstance, Place};
 use super::{Failure, Service};
 use crate::lifecycle::{Decision, Event, next, objection};
+use crate::orders::commanding::answer;
 use crate::store::{Found, Role};
 use crate::sync::{self, SyncPlan};
 use axum::Json;

@@ -31,7 +31,8 @@ pub(super) async fn tree(
         password_in_url: false,
         gate: Some(service.supervisor.gate()),
     };
-    let found = endpoint.read(Side::Source)?.tree(database.as_deref()).await?;
+    let endpoint = endpoint.read(Side::Source)?;
+    let found = endpoint.ask(endpoint.tree(database.as_deref())).await?;
     let tables = found.into_iter().map(|table| {
         let (database, name) = (table.name.database, table.name.table);
         let selected = selection.selects(&database, &name);

@@ -106,7 +106,7 @@ pub fn next(kind: Kind, state: State, event: Event) -> Decision {
     match event {
         Event::Command(command) => match command {
             Command::Configure => configure(kind, state),
-            Command::Precheck => precheck(state),
+            Command::Precheck => precheck(kind, state),
             Command::Start => start(kind, state),
             Command::Pause => pause(kind, state),
             Command::Resume => resume(kind, state),
@@ -175,10 +175,11 @@ fn configure(kind: Kind, state: State) -> Decision {
     }
 }
 
-fn precheck(state: State) -> Decision {
+fn precheck(kind: Kind, state: State) -> Decision {
     match state.status {
         Status::NotStarted | Status::PrecheckFailed | Status::PrecheckPassed => {
-            State { start_after: false, ..state }.to(Status::Prechecking)
+            // A reverse that has passed collects: what it does not read in time is lost to it.
+            State { start_after: kind == Kind::Reverse, ..state }.to(Status::Prechecking)
         }
         Status::Prechecking => Already,
         Status::NotConfigured => Refuse("it is not configured"),
@@ -311,7 +312,7 @@ fn learn(kind: Kind, state: State, fact: Fact) -> Decision {
             Move(State { status: Status::Synchronizing, initialized: true, ..state })
         }
         (Fact::Finished, Status::Initializing | Status::Synchronizing | Status::Retrying) => {
-            state.to(Status::Completed)
+            Move(State { status: Status::Completed, initialized: true, ..state })
         }
         (Fact::Stopped, Status::Pausing) => state.to(Status::Paused),
         (Fact::Stopped, Status::Resetting) => {

@@ -146,6 +146,19 @@ fn tracking_is_released_and_never_terminated() {
     }
 }
 
+/// What ends by itself has done its copy; what is stopped during it has not.
+#[test]
+fn only_a_done_copy_is_initialized() {
+    let copying = State { status: Status::Initializing, ..State::NEW };
+    let after = |state, fact| match next(Kind::Migration, state, Event::Fact(fact)) {
+        Move(after) => (after.status, after.initialized),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(after(copying, Fact::Finished), (Status::Completed, true));
+    let stopped = State { status: Status::Terminating, ..copying };
+    assert_eq!(after(stopped, Fact::Stopped), (Status::Completed, false));
+}
+
 /// The page of the manual has the whole of `next`, as it is.
 #[test]
 fn the_manual_has_the_matrix() {

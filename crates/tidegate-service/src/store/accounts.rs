@@ -26,7 +26,7 @@ impl Role {
         }
     }
 
-    fn parse(name: &str) -> Result<Self> {
+    pub(super) fn parse(name: &str) -> Result<Self> {
         let known = Self::ALL.into_iter().find(|role| role.name() == name);
         known.ok_or_else(|| Error::new(Code::StoreFailed, format!("there is no role '{name}'")))
     }
@@ -66,10 +66,12 @@ impl Store {
                 )
                 .map_err(failed)?;
             // Whoever had the old password is out.
-            within
-                .execute("DELETE FROM token WHERE account = ?1", [&account.name])
-                .map(|_| ())
-                .map_err(failed)
+            for table in ["token", "access_key"] {
+                within
+                    .execute(&format!("DELETE FROM {table} WHERE account = ?1"), [&account.name])
+                    .map_err(failed)?;
+            }
+            Ok(())
         })
     }
 
@@ -83,7 +85,7 @@ impl Store {
         found.into_iter().map(|(name, role)| Ok(Account { name, role: Role::parse(&role)? })).collect()
     }
 
-    /// Its tokens go with it.
+    /// Its tokens and access keys go with it.
     pub fn remove_account(&self, name: &str) -> Result<()> {
         self.within(|within| {
             let gone = within.execute("DELETE FROM account WHERE name = ?1", [name]).map_err(failed)?;
@@ -115,6 +117,12 @@ impl Store {
             let made =
                 within.execute("INSERT INTO token VALUES (?1, ?2, ?3)", params![hash, account, expires_at]);
             made.map(|_| ()).map_err(failed)
+        })
+    }
+
+    pub fn remove_token(&self, hash: &[u8]) -> Result<()> {
+        self.within(|within| {
+            within.execute("DELETE FROM token WHERE hash = ?1", [hash]).map(|_| ()).map_err(failed)
         })
     }
 

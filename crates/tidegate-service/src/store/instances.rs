@@ -1,6 +1,6 @@
 //! Instances and their history.
 
-use super::{Happened, Store, Within, failed, now};
+use super::{Happened, Listing, Store, Texts, Within, failed, now};
 use crate::lifecycle::{Decision, Event, State, next, objection};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::collections::BTreeMap;
@@ -44,6 +44,10 @@ pub struct Found {
     pub peers: Vec<String>,
     /// How it takes over: as it was asked for last.
     pub takeover: Option<Takeover>,
+    /// What people have tagged it with.
+    pub tags: Texts,
+    /// What was given in the words of the official API, without passwords.
+    pub submitted: Texts,
     /// Up to when the source keeps what was not read when the last run ended: seconds since 1970.
     pub kept_until: Option<i64>,
     pub created_at: String,
@@ -72,9 +76,9 @@ pub struct Moved {
     pub instance: Found,
 }
 
-const COLUMNS: &str = "id, name, spec, status, initialized, start_after, generation, source_password, \
+pub(super) const COLUMNS: &str = "id, name, spec, status, initialized, start_after, generation, source_password, \
      target_password, why, precheck, skips, kept_until, wanted, created_at, changed_at, \
-     takeover, may_write, reverse_of, start_at, COALESCE(reverse_of, (SELECT other.id FROM instance AS other \
+     takeover, tags, submitted, may_write, reverse_of, start_at, COALESCE(reverse_of, (SELECT other.id FROM instance AS other \
      WHERE other.reverse_of = instance.id AND other.status <> 'Released')) AS peer, \
      COALESCE(reverse_of, (SELECT GROUP_CONCAT(other.id) FROM instance AS other \
      WHERE other.reverse_of = instance.id)) AS peers";
@@ -82,6 +86,15 @@ const COLUMNS: &str = "id, name, spec, status, initialized, start_after, generat
 impl Store {
     /// Stores a configured instance; `by` is who made it.
     pub fn create(&self, new: &NewInstance, by: &str) -> Result<Found> {
+        self.create_as(new, Status::NotStarted, by)
+    }
+
+    /// Stores a place for an instance that is configured later.
+    pub fn create_unconfigured(&self, new: &NewInstance, by: &str) -> Result<Found> {
+        self.create_as(new, Status::NotConfigured, by)
+    }
+
+    fn create_as(&self, new: &NewInstance, status: Status, by: &str) -> Result<Found> {
         self.within(|within| {
             let at = now();
             let spec = to_json(&new.spec)?;
@@ -93,7 +106,7 @@ impl Store {
                     new.id,
                     new.spec.name,
                     kind_name(new.spec.kind),
-                    Status::NotStarted.name(),
+                    status.name(),
                     spec,
                     new.source_password,
                     new.target_password,
@@ -102,7 +115,7 @@ impl Store {
             );
             named(made, &new.spec.name)?;
             let first = Step { id: &new.id, generation: 1, by, event: "create", why: None };
-            record(within, &first, Status::NotConfigured, Status::NotStarted)?;
+            record(within, &first, Status::NotConfigured, status)?;
             find(within, &new.id)
         })
     }
@@ -112,19 +125,9 @@ impl Store {
         self.within(|within| find(within, id_or_name))
     }
 
-    /// All that are not released, by name; those of one status, if it is given.
-    pub fn list(&self, status: Option<Status>) -> Result<Vec<Found>> {
-        self.within(|within| {
-            let mut question = within
-                .prepare(&format!(
-                    "SELECT {COLUMNS} FROM instance WHERE status <> 'Released' AND (?1 IS NULL OR status = ?1) ORDER BY name"
-                ))
-                .map_err(failed)?;
-            let rows = question
-                .query_map([status.map(Status::name)], |row| Ok(read(row)))
-                .map_err(failed)?;
-            rows.map(|row| row.map_err(failed).and_then(|found| found)).collect()
-        })
+    /// All that are not released, by name.
+    pub fn list(&self) -> Result<Vec<Found>> {
+        Ok(self.page(&Listing { limit: usize::MAX, ..Listing::default() })?.0)
     }
 
     /// Decides an event and writes what it leads to, as one. With `expected`, only if that is the generation still.
@@ -298,7 +301,7 @@ pub(super) fn transitions(within: &Transaction<'_>, id: &str, from: u64) -> Resu
     rows.map(|row| row.map_err(failed)).collect()
 }
 
-fn refuse_released(found: &Found) -> Result<()> {
+pub(super) fn refuse_released(found: &Found) -> Result<()> {
     if matches!(found.state.status, Status::Releasing | Status::Released) {
         return Err(Error::new(Code::NotAllowed, format!("{} is released", found.spec.name)));
     }
@@ -412,7 +415,7 @@ pub(super) fn find(within: &Transaction<'_>, id_or_name: &str) -> Result<Found> 
     })
 }
 
-fn read(row: &Row<'_>) -> Result<Found> {
+pub(super) fn read(row: &Row<'_>) -> Result<Found> {
     let spec: String = row.get("spec").map_err(failed)?;
     let json = |column: &str| -> Result<Option<String>> { row.get(column).map_err(failed) };
     Ok(Found {
@@ -434,6 +437,8 @@ fn read(row: &Row<'_>) -> Result<Found> {
         why: json("why")?.map(|text| from_json(&text)).transpose()?,
         precheck: json("precheck")?.map(|text| from_json(&text)).transpose()?,
         skips: from_json(&row.get::<_, String>("skips").map_err(failed)?)?,
+        tags: from_json(&row.get::<_, String>("tags").map_err(failed)?)?,
+        submitted: from_json(&row.get::<_, String>("submitted").map_err(failed)?)?,
         takeover: json("takeover")?.map(|text| from_json(&text)).transpose()?,
         wanted: json("wanted")?.map(|text| from_json(&text)).transpose()?,
         kept_until: row.get("kept_until").map_err(failed)?,

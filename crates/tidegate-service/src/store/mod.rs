@@ -4,13 +4,19 @@ mod accounts;
 mod answers;
 mod audit;
 mod instances;
+mod keys;
+mod list;
 mod pair;
 mod service;
+mod texts;
 mod wanted;
 
 pub use accounts::{Account, Credentials, Role};
 pub use answers::{Answered, Claimed};
 pub use instances::{Found, Moved, NewInstance};
+pub use keys::AccessKey;
+pub use list::{Listing, Sort};
+pub use texts::Texts;
 
 use rusqlite::{Connection, TransactionBehavior};
 use serde::Serialize;
@@ -23,7 +29,7 @@ use tidegate_model::{Code, Error, Result};
 use tokio::sync::broadcast;
 
 /// One entry a version; the file's `user_version` says how many it has had.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema.sql"),
     include_str!("service.sql"),
     include_str!("skips.sql"),
@@ -32,6 +38,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("wanted.sql"),
     include_str!("pair.sql"),
     include_str!("takeover.sql"),
+    include_str!("official.sql"),
 ];
 
 /// The store. Calls are short and block; see [`Store::ask`].

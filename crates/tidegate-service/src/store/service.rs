@@ -2,6 +2,7 @@
 
 use super::{Store, failed};
 use crate::alerts::WEBHOOK_PLACE;
+use crate::secrets::access_key_place;
 use crate::supervisor::password_place;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::fs::File;
@@ -59,6 +60,7 @@ impl Store {
                     count += 1;
                 }
             }
+            count += seal_keys_again(within, again)?;
             if let Some(before) = named(within, WEBHOOK_PLACE)? {
                 put_named(within, WEBHOOK_PLACE, &again(WEBHOOK_PLACE, &before)?)?;
             }
@@ -81,6 +83,19 @@ impl Store {
         let copied = connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
         copied.map(|_| ()).map_err(|error| failed(error).context(to.display()))
     }
+}
+
+fn seal_keys_again(within: &rusqlite::Transaction<'_>, again: &SealAgain<'_>) -> Result<usize> {
+    let mut question = within.prepare("SELECT id, secret FROM access_key").map_err(failed)?;
+    let rows = question.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+    let sealed: Vec<(String, Vec<u8>)> = rows.collect::<Result<_, _>>().map_err(failed)?;
+    for (id, before) in &sealed {
+        let after = again(&access_key_place(id), before)?;
+        within
+            .execute("UPDATE access_key SET secret = ?2 WHERE id = ?1", params![id, after])
+            .map_err(failed)?;
+    }
+    Ok(sealed.len())
 }
 
 fn named(within: &rusqlite::Transaction<'_>, name: &str) -> Result<Option<Vec<u8>>> {

@@ -23,10 +23,11 @@ impl Owner {
             false => None,
         };
         crash::point("earlier-ended");
-        if found.state.status == Status::Releasing
-            && let Err(error) = self.drop_folders(found)
-        {
-            tracing::warn!(%error, "the folder stays");
+        if found.state.status == Status::Releasing {
+            self.supervisor.verifications.forget(&self.id);
+            if let Err(error) = self.drop_folders(found) {
+                tracing::warn!(%error, "the folder stays");
+            }
         }
         crash::point("ended");
         self.supervisor.learn(&self.id, Fact::Stopped, not_ended.as_ref()).await.map(|_| ())

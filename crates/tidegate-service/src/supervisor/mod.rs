@@ -4,7 +4,9 @@
 mod adding;
 mod ending;
 mod owner;
+mod samples;
 mod switching;
+mod verifying;
 pub(crate) mod watch;
 
 use crate::crash;
@@ -14,16 +16,18 @@ use crate::lifecycle::{Decision, Event, Fact};
 use crate::secrets::Vault;
 use crate::store::{Found, Store};
 use crate::sync::{self, SyncPlan, SyncRequest};
+use samples::Samples;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tidegate_api::{Objects, Problem, Status, TakeoverStep};
+use tidegate_api::{Objects, Problem, Sample, Status, TakeoverStep};
 use tidegate_engine::progress::Progress;
 use tidegate_model::{Code, Error, Gate, Result};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use verifying::Verifications;
 use watch::Watched;
 
 /// So many instances ask their servers for the first time at once.
@@ -45,6 +49,8 @@ pub struct Supervisor {
     stop: CancellationToken,
     /// How often links had which error.
     faults: Mutex<BTreeMap<&'static str, (Code, u64)>>,
+    samples: Samples,
+    verifications: Verifications,
 }
 
 struct Owner {
@@ -73,13 +79,15 @@ impl Supervisor {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             faults: Mutex::default(),
+            samples: Samples::default(),
+            verifications: Verifications::default(),
         })
     }
 
     /// Takes up what was under way when the service ended.
     pub async fn resume(self: &Arc<Self>) -> Result<()> {
         self.tasks.spawn(watch::watch(self.clone()));
-        for found in self.store.ask(|store| store.list(None)).await? {
+        for found in self.store.ask(|store| store.list()).await? {
             self.wake(&found.id);
         }
         Ok(())
@@ -114,6 +122,19 @@ impl Supervisor {
         let owners = self.owners.lock().expect("no holder panics");
         let owner = owners.get(id)?;
         Some((owner.progress.clone()?, owner.watched.clone()))
+    }
+
+    /// What it did lately, the oldest first.
+    pub(crate) fn samples(&self, id: &str) -> Vec<Sample> {
+        self.samples.all(id)
+    }
+
+    /// Rows a second of late, the oldest first; empty if it does not run.
+    pub(crate) fn recent_rates(&self, id: &str) -> Vec<f64> {
+        match self.progress(id) {
+            Some(_) => self.samples.rates(id),
+            None => Vec::new(),
+        }
     }
 
     /// Up to when its source keeps what is not read yet: by what runs, else as the last run left it.
@@ -243,20 +264,11 @@ impl Supervisor {
 
     /// The same with other objects.
     pub(crate) fn plan_with(&self, found: &Found, objects: &Objects) -> Result<SyncPlan> {
-        let end = |side: &str, url: &str, sealed: &Option<Vec<u8>>| -> Result<EndpointUrl> {
-            let whose = password_place(&found.id, side);
-            let password = sealed.as_ref().map(|sealed| self.vault.unseal(&whose, sealed)).transpose()?;
-            Ok(EndpointUrl {
-                url: url.to_owned(),
-                password: password.map(Secret::new),
-                password_in_url: false,
-                gate: Some(self.gate.clone()),
-            })
-        };
+        let [source, target] = self.ends(found)?;
         let spec = &found.spec;
         SyncRequest {
-            source: end("source", &spec.source.url, &found.source_password)?,
-            target: end("target", &spec.target.url, &found.target_password)?,
+            source,
+            target,
             objects: objects.clone(),
             name: Some(found.id.clone()),
             data_dir: Some(self.folder.join(&found.id)),
@@ -270,6 +282,25 @@ impl Supervisor {
             peers: sync::peers_of(&found.peers)?,
         }
         .resolve(&Surroundings::default())
+    }
+
+    /// Both databases, with what is needed to log in.
+    fn ends(&self, found: &Found) -> Result<[EndpointUrl; 2]> {
+        let end = |side: &str, url: &str, sealed: &Option<Vec<u8>>| -> Result<EndpointUrl> {
+            let whose = password_place(&found.id, side);
+            let password = sealed.as_ref().map(|sealed| self.vault.unseal(&whose, sealed)).transpose()?;
+            Ok(EndpointUrl {
+                url: url.to_owned(),
+                password: password.map(Secret::new),
+                password_in_url: false,
+                gate: Some(self.gate.clone()),
+            })
+        };
+        let spec = &found.spec;
+        Ok([
+            end("source", &spec.source.url, &found.source_password)?,
+            end("target", &spec.target.url, &found.target_password)?,
+        ])
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    fn new(progress: &Progress, now: Instant) -> Self {
+    pub(super) fn new(progress: &Progress, now: Instant) -> Self {
         Self {
             rows_per_second: 0.0,
             lag_ms_p50: None,
@@ -131,7 +131,9 @@ pub(super) async fn watch(supervisor: Arc<Supervisor>) {
                 .or_insert_with(|| (progress.clone(), Watched::new(&progress, now)));
             entry.1.look(&progress, now);
             supervisor.show_watched(&id, entry.1.clone());
+            supervisor.samples.look(&id, &progress, &entry.1, now);
         }
+        supervisor.samples.forget_old(now);
     }
 }
 

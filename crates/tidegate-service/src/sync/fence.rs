@@ -1,11 +1,11 @@
 //! Keeping applications out of the side that they leave.
 
 use super::SyncPlan;
-use crate::endpoint::{Raised, Side};
+use crate::endpoint::Side;
 use crate::verify::compare_now;
 use std::sync::Arc;
 use tidegate_api::{CompareChoice, FenceChoice, FenceOffered};
-use tidegate_model::{Code, Error, Fence, FenceOffer, FenceWay, Result};
+use tidegate_model::{Code, Error, Fence, FenceOffer, FenceWay, Raised, Result};
 
 /// How applications are kept out, and how that is told.
 pub(crate) struct Chosen {
@@ -22,8 +22,8 @@ impl SyncPlan {
     }
 
     /// Whatever numbers the source has given out, the target gives out others.
-    pub(crate) async fn raise_counters(&self) -> Result<Raised> {
-        self.source.raise_counters(&self.target, &self.options.instance, &self.options.selection).await
+    pub(crate) async fn hand_over(&self) -> Result<Raised> {
+        self.source.hand_over(&*self.target, &self.options.instance, &self.options.selection).await
     }
 
     /// Nobody is kept out any more for the sake of this link, which has ended.

@@ -1,13 +1,14 @@
 //! Two links that are each other's way back.
 
 use super::SyncPlan;
-use crate::endpoint::{Side, Written};
+use crate::endpoint::Side;
 use crate::objects;
 use std::sync::Arc;
 use tidegate_api::Objects;
 use tidegate_engine::{link, pair};
 use tidegate_model::{
     Code, Error, Finding, FindingSide, InstanceName, Position, Result, Selection, Seq, Source, TableName,
+    Written,
 };
 
 impl SyncPlan {
@@ -37,7 +38,7 @@ impl SyncPlan {
         let id = InstanceName::parse(reverse).map_err(|why| Error::new(Code::Internal, why))?;
         let selection = objects::read(objects)?;
         let (server_id, links) = (super::default_server_id(&id), self.own_links()?);
-        self.target.written_by_others(server_id, &selection, &links, None).await
+        self.target.ask(self.target.written_by_others(server_id, &selection, &links, None)).await
     }
 
     /// What one of a pair would write if it went on now, or, if it has not begun, from `start` on.
@@ -48,7 +49,8 @@ impl SyncPlan {
         let own = InstanceName::parse(&format!("{}-preview", self.options.instance))
             .map_err(|why| Error::new(Code::Internal, why))?;
         let (server_id, selection) = (super::default_server_id(&own), &self.options.selection);
-        self.source.written_by_others(server_id, selection, &self.peers, from.as_ref()).await
+        let written = self.source.written_by_others(server_id, selection, &self.peers, from.as_ref());
+        self.source.ask(written).await
     }
 
     /// A position that a person gives, if the target's log can be read from there.
@@ -82,7 +84,10 @@ impl SyncPlan {
     pub(crate) async fn look_at_way_back(&self) -> Vec<Finding> {
         let finding = |item, title, side, outcome| Finding { item, title, side, blocks: true, outcome };
         let title = "Changes can be told from what the other direction writes";
-        let (source, target) = (self.source.check_marks().await, self.target.check_marks().await);
+        let (source, target) = (
+            self.source.ask(self.source.check_marks(&self.options.selection)).await,
+            self.target.ask(self.target.check_marks(&self.options.selection)).await,
+        );
         let differences = async {
             let Some((_, first, count)) = self.first_difference().await? else { return Ok(()) };
             let what = format!("{first}; {count} differences in all");

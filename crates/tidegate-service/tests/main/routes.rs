@@ -10,8 +10,13 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 /// Whoever asks may have these.
-const OPEN: [(&str, &str); 4] =
-    [("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/api/v1/login"), ("GET", "/api/v1/openapi.json")];
+const OPEN: [(&str, &str); 5] = [
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("POST", "/api/v1/login"),
+    ("POST", "/api/v1/session"),
+    ("GET", "/api/v1/openapi.json"),
+];
 
 /// All others, as the document has them: the routes are made together with it.
 fn guarded() -> Vec<(String, String)> {
@@ -23,7 +28,8 @@ fn guarded() -> Vec<(String, String)> {
                 .replace("{command}", "start")
                 .replace("{id}", "x")
                 .replace("{name}", "x")
-                .replace("{item}", "X");
+                .replace("{item}", "X")
+                .replace("{key}", "X");
             assert!(!path.contains('{'), "{path}: say what stands there");
             found.push((method.to_uppercase(), path));
         }
@@ -32,11 +38,14 @@ fn guarded() -> Vec<(String, String)> {
     found
 }
 
-struct Running {
-    address: SocketAddr,
-    password: String,
-    folder: PathBuf,
-    stop: CancellationToken,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    /// Of the official API, if it has one.
+    pub(crate) official: Option<SocketAddr>,
+    pub(crate) password: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) settings: Settings,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Running {
@@ -45,24 +54,39 @@ impl Running {
     }
 
     async fn with(name: &str, limits: Limits) -> Self {
+        Self::with_settings(name, SettingsFile { limits, ..SettingsFile::default() }, None).await
+    }
+
+    pub(crate) async fn with_settings(
+        name: &str,
+        file: SettingsFile,
+        official_listen: Option<SocketAddr>,
+    ) -> Self {
         let folder = std::env::temp_dir().join(format!("tidegate-routes-{name}-{}", std::process::id()));
         let given = Given {
             listen: Some("127.0.0.1:0".parse().unwrap()),
             data_dir: Some(folder.clone()),
             key_file: None,
+            official_listen,
         };
-        let file = SettingsFile { limits, ..SettingsFile::default() };
         let settings = Settings::resolve(given, file, &Surroundings::default()).unwrap();
         let server = Server::open(&settings).await.unwrap();
         assert!(Server::open(&settings).await.is_err(), "one process a folder");
         let (address, password) = (server.address().unwrap(), server.first_password.clone().unwrap());
+        let official = server.official_address().unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(server.serve(stop.clone()));
-        Self { address, password, folder, stop }
+        Self { address, official, password, folder, settings, stop }
     }
 
     /// Status and body.
-    async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> (u16, String) {
         self.ask_with(method, path, token, body, "").await
     }
 
@@ -89,7 +113,7 @@ impl Running {
         (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
     }
 
-    async fn log_in(&self, password: &str) -> (u16, serde_json::Value) {
+    pub(crate) async fn log_in(&self, password: &str) -> (u16, serde_json::Value) {
         let body = serde_json::json!({ "account": "admin", "password": password }).to_string();
         let (status, text) = self.ask("POST", "/api/v1/login", None, &body).await;
         (status, serde_json::from_str(&text).unwrap())
@@ -413,6 +437,37 @@ async fn figures_and_events_are_told() {
     assert_eq!(running.ask("POST", "/api/v1/instances/a/precheck", Some(&token), "{}").await.0, 200);
     hears(&mut stream, &mut heard, "\"event\":\"precheck failed\"").await;
     hears(&mut stream, &mut heard, "event: instances").await;
+}
+
+/// Transitions do not put off what is told once a second.
+#[tokio::test]
+async fn a_busy_stream_tells_what_runs() {
+    let running = Running::start("busy").await;
+    let token = running.log_in(&running.password).await.1["token"].as_str().unwrap().to_owned();
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let end = serde_json::json!({ "url": "mysql://u@127.0.0.1:1/" });
+    let made = async {
+        for number in 0.. {
+            let name = format!("n{number}");
+            let body = serde_json::json!({ "name": name, "kind": "sync", "source": end, "target": end });
+            let (status, text) =
+                running.ask("POST", "/api/v1/instances", Some(&token), &body.to_string()).await;
+            assert_eq!(status, 201, "{text}");
+            let path = format!("/api/v1/instances/{name}/precheck");
+            assert_eq!(running.ask("POST", &path, Some(&token), "{}").await.0, 200);
+        }
+    };
+    let heard = async {
+        for _ in 0..3 {
+            hears(&mut stream, &mut String::new(), "event: instances").await;
+        }
+    };
+    tokio::select! {
+        () = made => unreachable!("it goes on for ever"),
+        () = heard => {}
+    }
 }
 
 /// A stream ends with the right to listen.

@@ -316,14 +316,14 @@ impl Turn {
 
     /// Lets applications in on the side that they go to.
     pub(super) async fn open(&self) -> Result<()> {
-        let counters = self.other_plan.raise_counters().await?;
+        let counters = self.other_plan.hand_over().await?;
         if counters.raised > 0 {
-            self.note("counters raised", Some(format!("AUTO_INCREMENT of {} tables", counters.raised)))
-                .await?;
+            let what = format!("counters or expiry of {} tables", counters.raised);
+            self.note("made ready for applications", Some(what)).await?;
         }
-        // Numbers given out twice are better than nobody being let in; and somebody is told.
+        // A number given out twice is better than nobody being let in; and somebody is told.
         if !counters.behind.is_empty() {
-            self.note("counters not raised", Some(counters.behind.join("; "))).await?;
+            self.note("not made ready for applications", Some(counters.behind.join("; "))).await?;
         }
         self.other_plan.fence(&self.own_plan).open().await?;
         crash::point("opened");
