@@ -1,0 +1,38 @@
+export const dictionary = {
+  en: {
+    product: 'Data Transmission Service',
+    menu: 'Menu',
+    nav: {
+      sync: 'Data Synchronization',
+      migration: 'Data Migration',
+      tracking: 'Change Tracking',
+      alerts: 'Alerts',
+      users: 'Users and Keys',
+      audit: 'Audit',
+      settings: 'Settings',
+    },
+    language: 'Language',
+    scheme: { title: 'Theme', light: 'Light', dark: 'Dark', system: 'As the system' },
+    logOut: 'Log off',
+    skip: 'Skip to the content',
+    away: 'No connection to the service. It is tried again by itself.',
+  },
+  zh: {
+    product: '数据传输服务',
+    menu: '菜单',
+    nav: {
+      sync: '数据同步',
+      migration: '数据迁移',
+      tracking: '数据订阅',
+      alerts: '告警',
+      users: '用户与密钥',
+      audit: '审计',
+      settings: '设置',
+    },
+    language: '语言',
+    scheme: { title: '主题', light: '浅色', dark: '深色', system: '跟随系统' },
+    logOut: '退出登录',
+    skip: '跳到内容',
+    away: '与服务的连接已断开，正在自动重试。',
+  },
+};
