@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: Tidegate beside what MySQL brings along for the same work, in one run, on the same servers.
+//! `cargo xtask bench`: Tidegate beside what MySQL brings along for the same work, or with MongoDB beside what one would
+//! write by hand, in one run, on the same servers.
 
 mod application;
 mod big;
@@ -6,6 +7,7 @@ mod capture;
 mod catchup;
 mod copy;
 mod lag;
+mod mongodb;
 mod report;
 mod servers;
 mod switchover;
@@ -14,8 +16,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use tidegate_sandbox::{Flavour, scratch};
+use tidegate_sandbox::scratch;
 
+use crate::engine::Engine;
 use crate::program::{Program, build};
 use report::{Measured, Report};
 
@@ -54,8 +57,22 @@ pub(crate) enum Scenario {
     MysqlLagP99,
     /// One transaction of 2 GB
     MysqlBigTransaction,
+    /// Full copy of a million documents
+    MongoCopy,
+    /// Applying 300,000 inserts, updates, changes of arrays and deletes
+    MongoCatchupMixed,
+    /// Applying 300,000 inserts
+    MongoCatchupInsert,
+    /// Time from write to visibility at 200 writes a second: the middle and the slowest hundredth
+    MongoLag,
     /// For how long nobody can write while the right to write moves, at 1,000 transactions a second
     Switchover,
+}
+
+impl Scenario {
+    fn is_of_mongodb(self) -> bool {
+        matches!(self, Self::MongoCopy | Self::MongoCatchupMixed | Self::MongoCatchupInsert | Self::MongoLag)
+    }
 }
 
 /// What every scenario works with.
@@ -80,8 +97,18 @@ impl Bench {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
-    tidegate_sandbox::install_flavour(Flavour::Mysql)?;
-    tidegate_sandbox::sysbench()?;
+    let wanted = if arguments.scenarios.is_empty() {
+        Scenario::value_variants()
+    } else {
+        arguments.scenarios.as_slice()
+    };
+    if wanted.iter().any(|scenario| scenario.is_of_mongodb()) {
+        Engine::Mongodb.install()?;
+    }
+    if wanted.iter().any(|scenario| !scenario.is_of_mongodb()) {
+        Engine::Mysql.install()?;
+        tidegate_sandbox::sysbench()?;
+    }
     let mut bench = Bench {
         program: Program::build()?,
         runs: arguments.runs,
@@ -90,11 +117,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         folder: PathBuf::new(),
     };
     let report = Report::of_this_machine();
-    let wanted = if arguments.scenarios.is_empty() {
-        Scenario::value_variants()
-    } else {
-        arguments.scenarios.as_slice()
-    };
     let mut all: Vec<Measured> = Vec::new();
     for scenario in wanted {
         if all.iter().any(|measured| measured.scenario == name(*scenario)) {
@@ -125,6 +147,10 @@ fn measure(scenario: Scenario, bench: &Bench) -> Result<Vec<Measured>, String> {
         // One harness measures both.
         Scenario::MysqlLagP50 | Scenario::MysqlLagP99 => lag::run(bench),
         Scenario::MysqlBigTransaction => big::run(bench),
+        Scenario::MongoCopy => mongodb::copy(bench),
+        Scenario::MongoCatchupMixed => mongodb::catchup_mixed(bench),
+        Scenario::MongoCatchupInsert => mongodb::catchup_insert(bench),
+        Scenario::MongoLag => mongodb::lag(bench),
         Scenario::Switchover => switchover::run(bench),
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tidegate_sandbox::workspace_root;
 
+use crate::console;
 use crate::process::{Process, Usage, tied};
 use crate::wait;
 
@@ -112,12 +113,16 @@ impl Program {
     pub(crate) fn build() -> Result<Program, String> {
         match named() {
             Some(program) => Ok(program),
-            None => Ok(Program { path: build(EXECUTABLE, NAME)? }),
+            None => {
+                console::build()?;
+                Ok(Program { path: build(EXECUTABLE, NAME)? })
+            }
         }
     }
 
-    /// The same with its assertions, and with the points at which it can be told to crash.
-    pub(crate) fn build_with_crash_points() -> Result<Program, String> {
+    /// The same as tests run it: built without optimisations, which is soon done, with its assertions, and with the points
+    /// at which it can be told to crash.
+    pub(crate) fn build_for_tests() -> Result<Program, String> {
         match named() {
             Some(program) => Ok(program),
             None => Ok(Program { path: build_with(EXECUTABLE, NAME)? }),

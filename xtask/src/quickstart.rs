@@ -3,6 +3,8 @@
 
 mod failback;
 mod load;
+mod mongodb;
+mod mysql;
 mod shop;
 mod view;
 
@@ -12,14 +14,17 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
-use tidegate_sandbox::{Flavour, Options, Server, scratch};
+use tidegate_sandbox::scratch;
 
+use crate::engine::Engine;
 use crate::program::{Ended, Line, Link, Program, Route};
 use crate::wait;
-use failback::Failback;
-use load::Load;
+use failback::{End, Failback};
 use view::LiveLine;
 
+/// What the shop has unless another number is wanted.
+const ROWS: u64 = 100_000;
+const DOCUMENTS: u64 = 120_000;
 const COPY_DEADLINE: Duration = Duration::from_secs(600);
 const CATCH_UP_DEADLINE: Duration = Duration::from_secs(300);
 /// How often the live line is drawn anew.
@@ -33,9 +38,12 @@ pub(crate) struct Arguments {
     /// How long changes are applied under load
     #[arg(long, value_name = "N", default_value_t = 15)]
     seconds: u64,
-    /// How many rows the sample shop has
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(100..))]
-    rows: u64,
+    /// Of which kind both sides are: mysql or mongodb
+    #[arg(long, value_enum, default_value = "mysql")]
+    engine: Engine,
+    /// How many rows the sample shop has: 100,000 with MySQL, 120,000 documents with MongoDB
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(100..))]
+    rows: Option<u64>,
     /// How often applications move to the target and come back
     #[arg(long, value_name = "N", default_value_t = 3)]
     cycles: u64,
@@ -58,15 +66,52 @@ struct Lag {
     p99: f64,
 }
 
+/// Two databases with data in the first, as one kind of server has them.
+trait Stage: Sized {
+    /// Starts both and fills the source with about so many rows.
+    fn open(folder: &Path, rows: u64) -> Result<Self, String>;
+    /// The databases with the data.
+    fn databases(&self) -> Vec<&'static str>;
+    /// Starts the load on the source.
+    fn load(&self, folder: &Path) -> Result<Box<dyn Traffic>, String>;
+    fn source(&self) -> &dyn End;
+    fn target(&self) -> &dyn End;
+}
+
+/// A running load.
+trait Traffic {
+    /// An error when it has ended by itself: the link would then have nothing to do.
+    fn check(&self) -> Result<(), String>;
+    /// Ends it; answers how many requests the shop had.
+    fn stop(self: Box<Self>) -> Result<u64, String>;
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
-    let started = Instant::now();
-    say("installing MySQL and sysbench into the cache folder (once)");
-    tidegate_sandbox::install_flavour(Flavour::Mysql)?;
-    tidegate_sandbox::sysbench()?;
+    say(&format!("installing what {} needs into the cache folder (once)", arguments.engine.name()));
+    install(arguments.engine)?;
     say("building tidegate");
-    let program = Program::build()?;
+    run_with(&Program::build()?, arguments)
+}
+
+/// The same in little, to see that all of it works.
+pub(crate) fn short(program: &Program, engine: Engine) -> Result<(), String> {
+    install(engine)?;
+    run_with(program, &Arguments { engine, json: None, seconds: 4, rows: Some(20_000), cycles: 1 })
+}
+
+fn install(engine: Engine) -> Result<(), String> {
+    engine.install()?;
+    if engine == Engine::Mongodb { Ok(()) } else { tidegate_sandbox::sysbench().map(drop) }
+}
+
+fn run_with(program: &Program, arguments: &Arguments) -> Result<(), String> {
+    let started = Instant::now();
     let folder = scratch("quickstart")?;
-    let result = demonstrate(arguments, &program, &folder, started);
+    let result = match arguments.engine {
+        Engine::Mysql => demonstrate::<mysql::Shop>(arguments, program, &folder, started),
+        Engine::Mongodb => demonstrate::<mongodb::Shop>(arguments, program, &folder, started),
+        Engine::Mariadb => Err("the quickstart knows mysql and mongodb".to_owned()),
+    };
     // The servers have removed their own folders; what is left is ours. The next sweep tries again.
     let _ = fs::remove_dir_all(&folder);
     let (report, difference) = result?;
@@ -84,35 +129,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
-/// The same in little, to see that all of it works.
-pub(crate) fn short() -> Result<(), String> {
-    run(&Arguments { json: None, seconds: 4, rows: 20_000, cycles: 1 })
+fn rows_of(arguments: &Arguments) -> u64 {
+    arguments.rows.unwrap_or(if arguments.engine == Engine::Mongodb { DOCUMENTS } else { ROWS })
 }
 
 /// The whole demonstration; answers the report, and what verify said if it found differences.
-fn demonstrate(
+fn demonstrate<S: Stage>(
     arguments: &Arguments,
     program: &Program,
     folder: &Path,
     started: Instant,
 ) -> Result<(Report, Option<String>), String> {
-    say("starting a source and a target server");
-    let source = Server::start(Options::new(Flavour::Mysql, 1), &folder.join("source"))?;
-    let target = Server::start(Options::new(Flavour::Mysql, 2), &folder.join("target"))?;
-    say(&format!("filling the source: a shop of {} rows and tables for sysbench", arguments.rows));
-    source.sql(&shop::schema(arguments.rows))?;
-    load::prepare(&source)?;
+    let stage = S::open(folder, rows_of(arguments))?;
     let route = Route {
-        source: source.url(),
-        target: target.url(),
-        include: vec!["shop.*".to_owned(), format!("{}.*", load::DATABASE)],
+        source: stage.source().url(),
+        target: stage.target().url(),
+        include: stage.databases().iter().map(|name| format!("{name}.*")).collect(),
         name: "quickstart".to_owned(),
         folder: folder.join("tidegate"),
     };
     say("starting the load, then the link: it copies while rows change");
-    let load = Load::start(&source, folder)?;
+    let load = stage.load(folder)?;
     let mut link = program.sync(&route, &[])?;
-    follow(&link, &load, Duration::from_secs(arguments.seconds))
+    follow(&link, load.as_ref(), Duration::from_secs(arguments.seconds))
         .map_err(|text| format!("{text}; {}", route.last_words()))?;
     let requests = load.stop()?;
     say(&format!(
@@ -124,7 +163,7 @@ fn demonstrate(
     say("comparing every row");
     let difference = program.verify(&route)?;
     say("applications move to the target and come back, each time writing where they are");
-    let failback = failback::run(program, folder, &source, &target, arguments.cycles)?;
+    let failback = failback::run(program, folder, stage.source(), stage.target(), arguments.cycles)?;
     let report = Report {
         rows_copied: first.last.rows_copied + second.last.rows_copied,
         changes_applied: first.last.rows_applied + second.last.rows_applied,
@@ -137,7 +176,7 @@ fn demonstrate(
 }
 
 /// Shows the link until it has streamed for so long.
-fn follow(link: &Link, load: &Load, time: Duration) -> Result<(), String> {
+fn follow(link: &Link, load: &dyn Traffic, time: Duration) -> Result<(), String> {
     let mut live = LiveLine::new();
     let mut streaming: Option<Instant> = None;
     let mut drawn: Option<Instant> = None;

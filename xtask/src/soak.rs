@@ -7,6 +7,7 @@ mod failback;
 mod kill;
 mod links;
 mod model;
+mod mongodb;
 mod mutations;
 mod random;
 mod statements;
@@ -17,18 +18,27 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use tidegate_sandbox::Flavour;
 
+use crate::engine::Engine;
 use crate::program::Program;
 
 #[derive(Subcommand)]
 pub(crate) enum Action {
     /// `kill -9` the program again and again while rows and tables change on the source
     Kill {
-        /// Of which kind both servers are: mysql or mariadb
-        #[arg(long, value_parser = flavour, default_value = "mysql")]
-        flavour: Flavour,
+        /// Of which kind both servers are
+        #[arg(long, alias = "flavour", value_enum, default_value = "mysql")]
+        engine: Engine,
         #[command(flatten)]
         range: Range,
+        /// With MongoDB: the source's and the target's primary step down in turn
+        #[arg(long, value_name = "SECONDS")]
+        stepdown: Option<u64>,
+        /// With MongoDB: a member of the source and one of the target die in turn, and come back
+        #[arg(long)]
+        kill_member: bool,
     },
+    /// A link of MongoDB that was stopped for so long that the source has discarded changes it needs must say so
+    LostLog,
     /// Requests that nobody thought of, made from the API's document by schemathesis: none may be answered by 5xx, or by
     /// something that the document does not say
     Api {
@@ -92,16 +102,25 @@ pub(crate) fn run(action: &Action) -> Result<(), String> {
             tidegate_sandbox::install()?;
             mutations::run(names)
         }
-        Action::Api { examples, seed } => api(*examples, *seed),
+        Action::Api { examples, seed } => api(&Program::build()?, *examples, *seed),
         Action::Failback { flavour, cycles, seconds, kill } => {
             tidegate_sandbox::install_flavour(*flavour)?;
             tidegate_sandbox::sysbench()?;
-            let program = if *kill { Program::build_with_crash_points()? } else { Program::build()? };
+            let program = if *kill { Program::build_for_tests()? } else { Program::build()? };
             let course =
                 failback::Course { cycles: *cycles, load: Duration::from_secs(*seconds), kill: *kill };
             failback::run(&program, *flavour, &course)
         }
-        Action::Kill { flavour, range } => kill(*flavour, range.first_seed, range.seeds),
+        Action::Kill { engine, range, stepdown, kill_member } => {
+            let trouble =
+                mongodb::Trouble { step_down: stepdown.map(Duration::from_secs), kill_member: *kill_member };
+            engine.install()?;
+            kill_under(&Program::build()?, *engine, range.first_seed, range.seeds, trouble)
+        }
+        Action::LostLog => {
+            Engine::Mongodb.install()?;
+            mongodb::lost_log(&Program::build()?)
+        }
     }
 }
 
@@ -110,14 +129,28 @@ fn flavour(name: &str) -> Result<Flavour, String> {
     known.ok_or_else(|| format!("there are {}", Flavour::ALL.map(Flavour::name).join(" and ")))
 }
 
-/// Runs `count` seeds from `first` on, and fails when one of them did.
-pub(crate) fn kill(flavour: Flavour, first: u64, count: u64) -> Result<(), String> {
-    tidegate_sandbox::install_flavour(flavour)?;
-    let program = Program::build()?;
-    kill::run(&program, flavour, first..first.saturating_add(count))
+/// Runs `count` seeds from the first on, and fails when one of them did.
+pub(crate) fn kill(program: &Program, engine: Engine, count: u64) -> Result<(), String> {
+    engine.install()?;
+    kill_under(program, engine, 1, count, mongodb::Trouble::default())
+}
+
+fn kill_under(
+    program: &Program,
+    engine: Engine,
+    first: u64,
+    count: u64,
+    trouble: mongodb::Trouble,
+) -> Result<(), String> {
+    let seeds = first..first.saturating_add(count);
+    match engine {
+        Engine::Mysql => kill::run(program, Flavour::Mysql, seeds),
+        Engine::Mariadb => kill::run(program, Flavour::Mariadb, seeds),
+        Engine::Mongodb => mongodb::run(program, seeds, trouble),
+    }
 }
 
 /// Walks through the whole API with random requests.
-pub(crate) fn api(examples: u32, seed: u64) -> Result<(), String> {
-    api::run(&Program::build()?, examples, seed)
+pub(crate) fn api(program: &Program, examples: u32, seed: u64) -> Result<(), String> {
+    api::run(program, examples, seed)
 }

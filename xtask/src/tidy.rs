@@ -14,7 +14,7 @@ use std::path::Path;
 use tidegate_sandbox::workspace_root;
 
 /// The folders that hold the project's own text.
-const FOLDERS: [&str; 4] = ["crates", "xtask", "docs", ".ci"];
+const FOLDERS: [&str; 5] = ["crates", "xtask", "docs", "clients", ".ci"];
 /// Folders inside them that hold other people's or generated files.
 const SKIPPED: [&str; 3] = ["target", ".sandbox", "node_modules"];
 

@@ -126,7 +126,7 @@ pub(crate) fn on_port(
 /// A port nobody listens on, below the range from which the kernel takes the ports of outgoing
 /// connections: a client that keeps trying to reach a stopped server could otherwise be given the server's
 /// own port (it would then connect to itself) and the server could not come back.
-fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let low = range.split_whitespace().next().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     const FIRST: u64 = 10_000;
@@ -278,7 +278,7 @@ fn greets(port: u16) -> bool {
 }
 
 /// What the log holds beyond `start`: earlier runs of a restarted server are not this run's problem.
-fn log_since(path: &Path, start: u64) -> String {
+pub(crate) fn log_since(path: &Path, start: u64) -> String {
     let bytes = fs::read(path).unwrap_or_default();
     let start = usize::try_from(start).unwrap_or(0).min(bytes.len());
     String::from_utf8_lossy(&bytes[start..]).into_owned()

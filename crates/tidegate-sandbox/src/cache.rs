@@ -55,14 +55,35 @@ fn sweep(base: &Path) {
     }
 }
 
+/// The cached folder of that name. If it is not there, `fill` is given an empty folder and answers what of it is to be
+/// kept: that is renamed into place once it is complete, so that nobody ever takes a half made one.
+pub(crate) fn once(
+    name: &str,
+    fill: impl FnOnce(&Path) -> Result<PathBuf, String>,
+) -> Result<PathBuf, String> {
+    let folder = cache_folder().join(name);
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let lock = lock()?;
+    // Another process may have installed it while this one waited for the lock.
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let temporary = temporary(&lock, name)?;
+    publish(&fill(&temporary)?, &folder)?;
+    let _ = fs::remove_dir_all(&temporary);
+    Ok(folder)
+}
+
 /// Holds the cache for one installer at a time, across processes and threads; released on drop.
-pub(crate) struct Lock {
+struct Lock {
     _file: File,
 }
 
 /// Takes the installation lock. The file lies beside the cache folder, so that deleting the cache does
 /// not delete a lock somebody holds.
-pub(crate) fn lock() -> Result<Lock, String> {
+fn lock() -> Result<Lock, String> {
     let cache = cache_folder();
     create(&cache)?;
     let mut path = cache.into_os_string();
@@ -76,7 +97,7 @@ pub(crate) fn lock() -> Result<Lock, String> {
 
 /// An empty folder inside the cache, to be renamed into place once it is complete. Call it with the lock
 /// held: whatever older temporary folders lie there belong to nobody.
-pub(crate) fn temporary(_lock: &Lock, label: &str) -> Result<PathBuf, String> {
+fn temporary(_lock: &Lock, label: &str) -> Result<PathBuf, String> {
     let cache = cache_folder();
     if let Ok(entries) = fs::read_dir(&cache) {
         for entry in entries.flatten() {
@@ -98,7 +119,7 @@ pub(crate) fn create(folder: &Path) -> Result<(), String> {
 }
 
 /// Makes a finished folder visible under its final name in one step.
-pub(crate) fn publish(from: &Path, to: &Path) -> Result<(), String> {
+fn publish(from: &Path, to: &Path) -> Result<(), String> {
     fs::rename(from, to)
         .map_err(|error| format!("cannot rename {} to {}: {error}", from.display(), to.display()))
 }

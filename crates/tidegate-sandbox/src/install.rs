@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::apt::Apt;
 use crate::cache::{self, RECIPE};
 use crate::flavour::Flavour;
-use crate::{mirror, template};
+use crate::{browser, mirror, mongo, template};
 
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: (&str, &str) = ("x86_64-linux-gnu", "ld-linux-x86-64.so.2");
@@ -28,8 +28,8 @@ pub(crate) struct Bundle {
     packages: &'static [&'static str],
     /// Packages taken without their dependencies, which only their scripts need.
     alone: &'static [&'static str],
-    /// A program whose `--version` must name `release`.
-    probe: &'static str,
+    /// A program of it, whose `--version` must name `release`.
+    probe: fn(&Unpacked) -> Result<Command, String>,
     release: &'static str,
 }
 
@@ -39,7 +39,7 @@ const MYSQL: Bundle = Bundle {
     suite: Some("sid"),
     packages: &["mysql-server-core", "mysql-client-core"],
     alone: &[],
-    probe: "mysqld",
+    probe: |unpacked| unpacked.command("mysqld"),
     release: "9.7",
 };
 
@@ -49,7 +49,7 @@ const MARIADB: Bundle = Bundle {
     suite: None,
     packages: &["mariadb-server-core", "mariadb-client-core"],
     alone: &["mariadb-server", "mariadb-client"],
-    probe: "mariadbd",
+    probe: |unpacked| unpacked.command("mariadbd"),
     release: "10.11",
 };
 
@@ -59,15 +59,26 @@ pub(crate) const SYSBENCH: Bundle = Bundle {
     suite: None,
     packages: &["sysbench"],
     alone: &[],
-    probe: "sysbench",
+    probe: |unpacked| unpacked.command("sysbench"),
     release: "1.",
 };
 
-/// Installs everything: both servers with their templates, and sysbench. Does nothing when all is there.
+pub(crate) const CHROMIUM: Bundle = Bundle {
+    name: "chromium",
+    title: "Chromium",
+    suite: None,
+    packages: &["chromium", "fonts-dejavu-core", "fonts-wqy-microhei"],
+    alone: &[],
+    probe: |unpacked| browser::wrapped(unpacked).map(Command::new),
+    release: "1",
+};
+
+/// Installs everything: the servers, what they need to start, and sysbench. Does nothing when all is there.
 pub fn install() -> Result<(), String> {
     for flavour in Flavour::ALL {
         install_flavour(flavour)?;
     }
+    mongo::install()?;
     SYSBENCH.unpacked().map(drop)
 }
 
@@ -86,25 +97,17 @@ impl Bundle {
 
     /// The unpacked bundle, installed now if it is not there yet.
     pub(crate) fn unpacked(&self) -> Result<Unpacked, String> {
-        let folder = cache::cache_folder().join(format!("{}-{RECIPE}", self.name));
-        if !folder.is_dir() {
-            let lock = cache::lock()?;
-            // Another process may have installed it while this one waited for the lock.
-            if !folder.is_dir() {
-                self.unpack_into(&folder, &lock)?;
-            }
-        }
-        Ok(Unpacked { folder })
+        let name = format!("{}-{RECIPE}", self.name);
+        cache::once(&name, |temporary| self.unpack(temporary)).map(|folder| Unpacked { folder })
     }
 
-    fn unpack_into(&self, folder: &Path, lock: &cache::Lock) -> Result<(), String> {
+    fn unpack(&self, temporary: &Path) -> Result<PathBuf, String> {
         let mirror = mirror::find()?;
         let suite = self.suite.unwrap_or(&mirror.codename);
         let started = Instant::now();
         eprintln!("sandbox: installing {} (Debian {suite}) …", self.title);
-        let temporary = cache::temporary(lock, self.name)?;
         let apt = Apt::open(&cache::cache_folder().join("apt"), &mirror, suite)?;
-        let files = apt.fetch(&temporary, self.packages, self.alone)?;
+        let files = apt.fetch(temporary, self.packages, self.alone)?;
         eprintln!("sandbox: unpacking {} packages of {} …", files.len(), self.title);
         let root = temporary.join("root");
         for file in &files {
@@ -114,10 +117,8 @@ impl Bundle {
             }
         }
         Unpacked { folder: root.clone() }.check_release(self)?;
-        cache::publish(&root, folder)?;
-        let _ = fs::remove_dir_all(&temporary);
         eprintln!("sandbox: {} is installed ({:.1} s)", self.title, started.elapsed().as_secs_f64());
-        Ok(())
+        Ok(root)
     }
 }
 
@@ -190,11 +191,10 @@ impl Unpacked {
     /// Runs the bundle's probe. A suite that has moved on to another release is an error here, not a
     /// puzzling test failure later.
     fn check_release(&self, bundle: &Bundle) -> Result<(), String> {
-        let output = self
-            .command(bundle.probe)?
+        let output = (bundle.probe)(self)?
             .arg("--version")
             .output()
-            .map_err(|error| format!("cannot run the unpacked {}: {error}", bundle.probe))?;
+            .map_err(|error| format!("cannot run the unpacked {}: {error}", bundle.title))?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         let prefix = format!(" {}", bundle.release);
         if output.status.success() && text.contains(&prefix) {

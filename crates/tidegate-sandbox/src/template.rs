@@ -29,24 +29,15 @@ const MYSQL_USERS: &str = "CREATE USER root@'127.0.0.1' IDENTIFIED BY '';\n\
 /// The template of one flavour, created now (with the packages) if it is not there yet.
 pub(crate) fn folder(flavour: Flavour) -> Result<PathBuf, String> {
     let unpacked = Bundle::of(flavour).unpacked()?;
-    let folder = cache::cache_folder().join(format!("template-{flavour}-{RECIPE}"));
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    let lock = cache::lock()?;
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    eprintln!("sandbox: creating the {flavour} data-directory template …");
-    let temporary = cache::temporary(&lock, "template")?;
-    let data = temporary.join("data");
-    match flavour {
-        Flavour::Mysql => initialise_mysql(&unpacked, &temporary, &data)?,
-        Flavour::Mariadb => initialise_mariadb(&unpacked, &data)?,
-    }
-    cache::publish(&data, &folder)?;
-    let _ = fs::remove_dir_all(&temporary);
-    Ok(folder)
+    cache::once(&format!("template-{flavour}-{RECIPE}"), |temporary| {
+        eprintln!("sandbox: creating the {flavour} data-directory template …");
+        let data = temporary.join("data");
+        match flavour {
+            Flavour::Mysql => initialise_mysql(&unpacked, temporary, &data)?,
+            Flavour::Mariadb => initialise_mariadb(&unpacked, &data)?,
+        }
+        Ok(data)
+    })
 }
 
 /// Copies the template into a new data directory. `auto.cnf` stays behind: it holds the server's UUID,

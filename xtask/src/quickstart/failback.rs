@@ -1,10 +1,10 @@
 //! The way there and back: applications move to the target, write there, and come back, without a new copy.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tidegate_sandbox::Server;
 
 use crate::program::{Program, Route};
 use crate::service::Service;
@@ -35,34 +35,35 @@ struct Progress {
     seq_captured: u64,
 }
 
-/// Writes as an application would, a transaction for each row.
-fn write(server: &Server, turn: &mut u64) -> Result<(), String> {
-    let first = *turn * ROWS_EACH;
-    let rows =
-        (first..first + ROWS_EACH).map(|id| format!("INSERT INTO {DATABASE}.entry VALUES ({id}, {turn})"));
-    server.sql(&rows.collect::<Vec<_>>().join(";\n"))?;
-    *turn += 1;
-    Ok(())
+/// One of the two databases, as an application sees it.
+pub(super) trait End {
+    fn url(&self) -> String;
+    /// Makes the table `entry` in a new database.
+    fn create_ledger(&self, database: &str) -> Result<(), String>;
+    /// Writes rows as an application would, a transaction for each.
+    fn write(&self, database: &str, ids: Range<u64>, turn: u64) -> Result<(), String>;
+    /// How many rows there are.
+    fn rows(&self, database: &str) -> Result<u64, String>;
 }
 
-fn rows(server: &Server) -> Result<u64, String> {
-    let found = server.sql(&format!("SELECT COUNT(DISTINCT id) FROM {DATABASE}.entry"))?;
-    found.trim().parse().map_err(|error| format!("{found}: {error}"))
+fn write(end: &dyn End, turn: &mut u64) -> Result<(), String> {
+    let first = *turn * ROWS_EACH;
+    end.write(DATABASE, first..first + ROWS_EACH, *turn)?;
+    *turn += 1;
+    Ok(())
 }
 
 pub(super) fn run(
     program: &Program,
     folder: &Path,
-    source: &Server,
-    target: &Server,
+    source: &dyn End,
+    target: &dyn End,
     cycles: u64,
 ) -> Result<Failback, String> {
     let home = folder.join("service");
     std::fs::create_dir_all(&home).map_err(|error| error.to_string())?;
     let service = Service::start(program, &home)?;
-    source.sql(&format!(
-        "CREATE DATABASE {DATABASE}; CREATE TABLE {DATABASE}.entry (id BIGINT PRIMARY KEY, turn INT)"
-    ))?;
+    source.create_ledger(DATABASE)?;
     let mut turn = 0;
     write(source, &mut turn)?;
     let include = format!("{DATABASE}.*");
@@ -88,7 +89,7 @@ pub(super) fn run(
         write(source, &mut turn)?;
     }
     let written = turn * ROWS_EACH;
-    let level = wait::until(DEADLINE, || Ok((rows(target)? >= written).then_some(())))?;
+    let level = wait::until(DEADLINE, || Ok((target.rows(DATABASE)? >= written).then_some(())))?;
     let captured = |name: &str| -> Result<u64, String> {
         let shown: Shown = serde_json::from_str(&service.ask(&["show", name, "--json"])?)
             .map_err(|error| error.to_string())?;
@@ -104,6 +105,6 @@ pub(super) fn run(
         folder: folder.join(DATABASE),
     };
     let identical = level.is_some() && program.verify(&route)?.is_none();
-    let lost = 2 * written - rows(source)?.min(written) - rows(target)?.min(written);
+    let lost = 2 * written - source.rows(DATABASE)?.min(written) - target.rows(DATABASE)?.min(written);
     Ok(Failback { cycles, looped, lost, identical })
 }

@@ -2,10 +2,9 @@
 //! does not.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
-use tidegate_sandbox::{cache_folder, scratch, workspace_root};
+use tidegate_sandbox::{once, pip, scratch, workspace_root};
 
 use crate::program::Program;
 use crate::service::Service;
@@ -17,7 +16,11 @@ const CHECKS: &str =
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
 
 pub(super) fn run(program: &Program, examples: u32, seed: u64) -> Result<(), String> {
-    let tool = installed()?;
+    let tool = once(&SCHEMATHESIS.replace("==", "-"), |draft| {
+        let mut pip = pip(draft);
+        pip.arg(SCHEMATHESIS);
+        pip
+    })?;
     let folder = scratch("api")?;
     fs::create_dir_all(&folder).map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
     let mut service = Service::start(program, &folder)?;
@@ -60,26 +63,4 @@ fn operator(service: &Service<'_>, folder: &std::path::Path) -> Result<String, S
     service.run(&["account", "put", "otto", "--role", "operator", "--password-file", &file])?;
     service.run(&["login", "--server", &service.address, "--account", "otto", "--password-file", &file])?;
     service.key()
-}
-
-/// Where schemathesis is; it is installed if it is not there.
-fn installed() -> Result<PathBuf, String> {
-    let folder = cache_folder().join(SCHEMATHESIS.replace("==", "-"));
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    let draft = cache_folder().join(format!("{SCHEMATHESIS}-{}", std::process::id()));
-    println!("installing {SCHEMATHESIS} …");
-    let status = Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"])
-        .arg("--target")
-        .arg(&draft)
-        .arg(SCHEMATHESIS)
-        .status()
-        .map_err(|error| format!("cannot run pip: {error}"))?;
-    if !status.success() {
-        return Err(format!("pip cannot install {SCHEMATHESIS} ({status})"));
-    }
-    fs::rename(&draft, &folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-    Ok(folder)
 }

@@ -57,7 +57,7 @@ pub(super) fn run(program: &Program, flavour: Flavour, seeds: Range<u64>) -> Res
         let kept = arena.keep()?;
         println!("what the failed seeds left is in {}; run one again with", kept.display());
         println!(
-            "  cargo xtask soak kill --flavour {} --seeds 1 --first-seed {}",
+            "  cargo xtask soak kill --engine {} --seeds 1 --first-seed {}",
             arena.flavour.name(),
             failed[0]
         );

@@ -1,22 +1,26 @@
-//! Which of our crates may depend on which, and who may name the MySQL library.
+//! Which of our crates may depend on which, and who may name the libraries that speak with databases.
 
 use super::Source;
 
 /// A crate and those of ours it may depend on. A test may also use the sandbox, and an adapter's test the engine that
 /// drives the adapter.
-const ALLOWED: [(&str, &[&str]); 7] = [
+const ALLOWED: [(&str, &[&str]); 8] = [
     ("tidegate-model", &[]),
     ("tidegate-api", &[]),
     ("tidegate-engine", &["tidegate-model"]),
     ("tidegate-mysql", &["tidegate-model"]),
-    ("tidegate-service", &["tidegate-api", "tidegate-engine", "tidegate-model", "tidegate-mysql"]),
+    ("tidegate-mongodb", &["tidegate-model"]),
+    (
+        "tidegate-service",
+        &["tidegate-api", "tidegate-engine", "tidegate-model", "tidegate-mongodb", "tidegate-mysql"],
+    ),
     ("tidegate", &["tidegate-api", "tidegate-model", "tidegate-service"]),
     ("tidegate-sandbox", &[]),
 ];
 
-const MYSQL_CRATE: &str = "tidegate-mysql";
-/// The libraries that stay behind `tidegate-mysql`, so that one crate changes when they do.
-const MYSQL_LIBRARIES: [&str; 2] = ["mysql_async", "mysql_common"];
+/// The adapters and the libraries that stay behind each, so that one crate changes when they do.
+const ADAPTERS: [(&str, &[&str]); 2] =
+    [("tidegate-mysql", &["mysql_async", "mysql_common"]), ("tidegate-mongodb", &["mongodb", "bson"])];
 const ENGINE_CRATE: &str = "tidegate-engine";
 const SANDBOX_CRATE: &str = "tidegate-sandbox";
 
@@ -25,12 +29,28 @@ pub(crate) fn check(sources: &[Source], violations: &mut Vec<String>) {
         let Some(name) = source.crate_name() else { continue };
         if source.path.ends_with("Cargo.toml") {
             check_manifest(source, name, violations);
-        } else if source.is_rust() && name != MYSQL_CRATE && name != "xtask" {
-            for library in MYSQL_LIBRARIES.iter().filter(|library| source.code.contains(**library)) {
-                violations.push(format!("{}: only {MYSQL_CRATE} may name {library}", source.path));
+        } else if source.is_rust() && name != "xtask" {
+            for (adapter, library) in
+                libraries_behind_others(name).filter(|(_, library)| names(&source.code, library))
+            {
+                violations.push(format!("{}: only {adapter} may name {library}", source.path));
             }
         }
     }
+}
+
+/// The libraries that are not this crate's, each with the adapter that it belongs to.
+fn libraries_behind_others(name: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let others = ADAPTERS.into_iter().filter(move |(adapter, _)| *adapter != name);
+    others.flat_map(|(adapter, libraries)| libraries.iter().map(move |library| (adapter, *library)))
+}
+
+/// As a whole word: `tidegate_mongodb` does not name `mongodb`.
+fn names(code: &str, library: &str) -> bool {
+    let is_word = |text: Option<char>| text.is_some_and(|one| one.is_alphanumeric() || one == '_');
+    code.match_indices(library).any(|(at, _)| {
+        !is_word(code[..at].chars().next_back()) && !is_word(code[at + library.len()..].chars().next())
+    })
 }
 
 fn check_manifest(source: &Source, name: &str, violations: &mut Vec<String>) {
@@ -40,11 +60,12 @@ fn check_manifest(source: &Source, name: &str, violations: &mut Vec<String>) {
         violations.push(format!("{path}: xtask/src/tidy/arrows.rs does not say what {name} may depend on"));
     }
     for (for_tests, dependency) in dependencies(&source.text) {
-        if name != MYSQL_CRATE && MYSQL_LIBRARIES.contains(&dependency.as_str()) {
-            violations.push(format!("{path}: only {MYSQL_CRATE} may depend on {dependency}"));
+        for (adapter, _) in libraries_behind_others(name).filter(|(_, library)| *library == dependency) {
+            violations.push(format!("{path}: only {adapter} may depend on {dependency}"));
         }
         let ours = dependency == "tidegate" || dependency.starts_with("tidegate-");
-        let driven_in_tests = for_tests && name == MYSQL_CRATE && dependency == ENGINE_CRATE;
+        let is_adapter = ADAPTERS.iter().any(|(adapter, _)| *adapter == name);
+        let driven_in_tests = for_tests && is_adapter && dependency == ENGINE_CRATE;
         let sandbox_in_tests = for_tests && dependency == SANDBOX_CRATE;
         if let Some(allowed) = allowed
             && ours
@@ -114,11 +135,38 @@ mod tests {
     }
 
     #[test]
-    fn the_mysql_library_stays_behind_its_crate() {
-        let uses = "use mysql_async::Conn; // mysql_common\n";
-        assert_eq!(violations("crates/tidegate-engine/src/lib.rs", uses).len(), 1);
-        assert!(violations("crates/tidegate-mysql/src/lib.rs", uses).is_empty());
-        let depends = "[dependencies]\nmysql_async = { workspace = true }\n";
-        assert_eq!(violations("xtask/Cargo.toml", depends).len(), 1);
+    fn an_adapter_is_driven_by_the_engine_in_its_tests_only() {
+        let driven = "[dev-dependencies]\ntidegate-engine = { workspace = true }\n";
+        for (adapter, _) in ADAPTERS {
+            let path = format!("crates/{adapter}/Cargo.toml");
+            assert!(violations(&path, driven).is_empty(), "{adapter}");
+            assert_eq!(violations(&path, &driven.replace("dev-", "")).len(), 1, "{adapter}");
+        }
+        assert_eq!(violations("crates/tidegate-api/Cargo.toml", driven).len(), 1);
+    }
+
+    #[test]
+    fn a_library_stays_behind_its_adapter() {
+        for (own, uses, depends) in [
+            ("tidegate-mysql", "use mysql_async::Conn; // mysql_common\n", "mysql_async.workspace = true"),
+            ("tidegate-mongodb", "use mongodb::Client; // bson\n", "mongodb.workspace = true"),
+            ("tidegate-mongodb", "fn of(one: &bson::Document) {}\n", "bson = { workspace = true }"),
+        ] {
+            let depends = format!("[dependencies]\n{depends}\n");
+            for (adapter, _) in ADAPTERS {
+                let expected = usize::from(adapter != own);
+                assert_eq!(
+                    violations(&format!("crates/{adapter}/src/lib.rs"), uses).len(),
+                    expected,
+                    "{uses}"
+                );
+                let manifest = format!("crates/{adapter}/Cargo.toml");
+                assert_eq!(violations(&manifest, &depends).len(), expected, "{depends}");
+            }
+            assert_eq!(violations("crates/tidegate-engine/src/lib.rs", uses).len(), 1);
+            assert_eq!(violations("xtask/Cargo.toml", &depends).len(), 1);
+        }
+        let adapter = "use tidegate_mongodb::MongoSource;\n";
+        assert!(violations("crates/tidegate-service/src/lib.rs", adapter).is_empty());
     }
 }

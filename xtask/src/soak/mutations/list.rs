@@ -45,7 +45,7 @@ const LOG_WRITER: &str = "crates/tidegate-engine/src/changelog/writer.rs";
 const SWITCHING: &str = "crates/tidegate-service/src/supervisor/switching/mod.rs";
 const STEPS: &str = "crates/tidegate-service/src/supervisor/switching/steps.rs";
 const LIFECYCLE: &str = "crates/tidegate-service/src/lifecycle/mod.rs";
-const REVERSE: &str = "crates/tidegate-service/src/http/reverse.rs";
+const REVERSE: &str = "crates/tidegate-service/src/orders/reversing.rs";
 
 const fn program(name: &'static str) -> Test {
     Test { package: "tidegate", name }
@@ -199,7 +199,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         test: program("failback::there_and_back_on_mysql"),
         edits: &[Edit {
             file: REVERSE,
-            find: "(None, Some(_)) => return Err(unasked(&found.spec.name, &before).into()),",
+            find: "(None, Some(_)) => return Err(unasked(&found.spec.name, &before)),",
             replace: "(None, Some(_)) => forward.target_position(&new.id).await?,",
         }],
     },

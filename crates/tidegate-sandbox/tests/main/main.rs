@@ -1,4 +1,6 @@
-//! Starts real servers of both flavours; the first run installs them.
+//! Starts real servers of all kinds; the first run installs them.
+
+mod mongo;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
