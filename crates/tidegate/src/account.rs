@@ -6,7 +6,7 @@ use crate::remote::{RemoteArgs, call};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tidegate_api::PutAccount;
+use tidegate_api::{Client, PutAccount};
 use tidegate_service::{Code, Error, Result};
 
 #[derive(Subcommand)]
@@ -32,8 +32,31 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         remote: RemoteArgs,
     },
+    /// Keys that sign requests of the official API.
+    #[command(subcommand)]
+    AccessKey(AccessKeyCommand),
     /// Make a token of one's own that does not expire, for scripts: TIDEGATE_TOKEN.
     Key {
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AccessKeyCommand {
+    /// Make a key of one's own. Its secret is shown once.
+    Create {
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+    /// List one's own keys; all accounts', as an admin.
+    List {
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+    /// End a key.
+    Remove {
+        id: String,
         #[command(flatten)]
         remote: RemoteArgs,
     },
@@ -70,7 +93,12 @@ impl AccountCommand {
             Self::List { remote }
             | Self::Remove { remote, .. }
             | Self::Audit { remote, .. }
-            | Self::Key { remote } => remote,
+            | Self::Key { remote }
+            | Self::AccessKey(
+                AccessKeyCommand::Create { remote }
+                | AccessKeyCommand::List { remote }
+                | AccessKeyCommand::Remove { remote, .. },
+            ) => remote,
             Self::Put(args) => &args.remote,
         }
     }
@@ -114,6 +142,33 @@ pub(crate) async fn run(command: AccountCommand) -> Result<ExitCode> {
         AccountCommand::Key { .. } => {
             let key = call(move || client.key()).await?;
             figures::say(json, &key, &format!("{}\n", key.token));
+        }
+        AccountCommand::AccessKey(command) => return access_key(command, client, json).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn access_key(command: AccessKeyCommand, client: Client, json: bool) -> Result<ExitCode> {
+    match command {
+        AccessKeyCommand::Create { .. } => {
+            let key = call(move || client.make_access_key()).await?;
+            let text = format!("id      {}\nsecret  {}\n  it is not shown again\n", key.id, key.secret);
+            figures::say(json, &key, &text);
+        }
+        AccessKeyCommand::List { .. } => {
+            let keys = call(move || client.access_keys()).await?;
+            let lines =
+                keys.iter().map(|key| format!("{}  {:<20}  {}\n", key.id, key.account, key.created_at));
+            figures::say(json, &keys, &lines.collect::<String>());
+        }
+        AccessKeyCommand::Remove { id, .. } => {
+            let removed = id.clone();
+            call(move || client.remove_access_key(&id)).await?;
+            figures::say(
+                json,
+                &serde_json::json!({ "removed": removed }),
+                &format!("{removed} is removed\n"),
+            );
         }
     }
     Ok(ExitCode::SUCCESS)

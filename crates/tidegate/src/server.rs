@@ -31,7 +31,8 @@ const SERVER_HELP: &str = "\
 Example:
   tidegate server --data-dir /var/lib/tidegate
 
-A settings file has listen, data_dir, key_file, [network] allow and deny, [limits] and [regions];
+A settings file has listen, data_dir, key_file, [network] allow and deny, [limits], [regions]
+and [official_api];
 'tidegate config check' shows what holds. The command line wins over the environment, that over
 the file, that over the defaults.";
 
@@ -51,13 +52,20 @@ pub(crate) struct SettingsArgs {
     /// The file with the key of the stored passwords, made if it is not there [default: key in the data folder].
     #[arg(long, env = "TIDEGATE_KEY_FILE", value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// Address and port on which the API of the hosted service is answered, for its SDKs and scripts; off without it.
+    #[arg(long, env = "TIDEGATE_OFFICIAL_LISTEN", value_name = "ADDRESS")]
+    official_listen: Option<SocketAddr>,
 }
 
 impl SettingsArgs {
     pub(crate) fn resolve(&self) -> Result<Settings> {
         let file = self.config.as_deref().map(SettingsFile::read).transpose()?.unwrap_or_default();
-        let given =
-            Given { listen: self.listen, data_dir: self.data_dir.clone(), key_file: self.key_file.clone() };
+        let given = Given {
+            listen: self.listen,
+            data_dir: self.data_dir.clone(),
+            key_file: self.key_file.clone(),
+            official_listen: self.official_listen,
+        };
         Settings::resolve(given, file, &Surroundings::of_process())
     }
 }
@@ -95,8 +103,11 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
     let server = Server::open(&settings).await?;
     let address = server.address()?;
     if args.json {
-        let line =
-            json!({ "listening": format!("http://{address}"), "first_password": server.first_password });
+        let line = json!({
+            "listening": format!("http://{address}"),
+            "official_api": server.official_address()?.map(|address| format!("http://{address}")),
+            "first_password": server.first_password,
+        });
         figures::print(&format!("{line}\n"));
     } else {
         if let Some(password) = &server.first_password {
@@ -105,6 +116,9 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
             ));
         }
         figures::print(&format!("listening on http://{address}\n"));
+        if let Some(address) = server.official_address()? {
+            figures::print(&format!("official API on http://{address}\n"));
+        }
     }
     let stop = CancellationToken::new();
     let serving = tokio::spawn(server.serve(stop.clone()));

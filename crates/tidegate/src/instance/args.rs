@@ -22,6 +22,8 @@ pub(crate) enum InstanceCommand {
     Duplicate(NewNameArgs),
     /// Call it something else.
     Rename(NewNameArgs),
+    /// Tag it, or take tags away.
+    Tag(TagArgs),
     /// Give it other passwords, of the accounts that are named; those of a running instance are in use.
     Passwords(PasswordsArgs),
     /// Give it other addresses or accounts of the same two servers, while it is paused or has failed.
@@ -232,6 +234,23 @@ pub(crate) struct SkipArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct TagArgs {
+    #[command(flatten)]
+    pub(super) one: OneArgs,
+    /// Tags that it is to have beside those that it has.
+    #[arg(value_name = "KEY=VALUE", value_parser = parse_tag)]
+    pub(super) tags: Vec<(String, String)>,
+    /// Take this tag away.
+    #[arg(long, value_name = "KEY")]
+    pub(super) remove: Vec<String>,
+}
+
+fn parse_tag(text: &str) -> std::result::Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[derive(Args)]
 pub(crate) struct SureArgs {
     #[command(flatten)]
     pub(super) many: ManyArgs,
@@ -308,6 +327,7 @@ impl InstanceCommand {
             }
             Self::Precheck(many) | Self::Start(many) | Self::Pause(many) | Self::Resume(many) => &many.remote,
             Self::Duplicate(args) | Self::Rename(args) => &args.one.remote,
+            Self::Tag(args) => &args.one.remote,
             Self::Passwords(args) => &args.one.remote,
             Self::Reset(sure) | Self::Terminate(sure) | Self::Release(sure) => &sure.many.remote,
             Self::Wait(args) => &args.one.remote,

@@ -112,6 +112,18 @@ async fn change(client: Arc<Client>, command: InstanceCommand, json: bool) -> Re
             let text = format!("it is called {} now\n", made.name);
             (made, text)
         }
+        InstanceCommand::Tag(args) => {
+            let made = call(move || {
+                let mut tags = client.show(&args.one.name)?.tags;
+                tags.retain(|key, _| !args.remove.contains(key));
+                tags.extend(args.tags);
+                client.put_tags(&args.one.name, &tags)
+            })
+            .await?;
+            let tags = made.tags.iter().map(|(key, value)| format!("{key}={value}\n"));
+            let text = tags.collect::<String>();
+            (made, text)
+        }
         InstanceCommand::Passwords(args) => {
             let passwords = given(&args.passwords)?;
             let made = call(move || client.passwords(&args.one.name, &passwords)).await?;

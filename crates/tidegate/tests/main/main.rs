@@ -13,6 +13,7 @@ mod left_over;
 mod link;
 mod meanwhile;
 mod objects;
+mod official;
 mod operating;
 mod planted;
 mod program;
