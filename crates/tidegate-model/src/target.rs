@@ -77,7 +77,9 @@ pub trait Target: Permits {
     /// [`Mode::Exact`]. Safe to repeat.
     fn settle(&self) -> Fut<'_, ()>;
 
-    /// Learns the tables' definitions anew: before applying begins and after definitions were changed by hand.
+    /// Learns the tables' definitions anew: before applying begins and after definitions were changed by hand. From here until
+    /// [`Target::settle`] the log may speak of tables that were gone before the copy came to them: the target has no such
+    /// table, and the link neither copied nor made it. What the log says of them is left out.
     fn learn<'a>(&'a self, selection: &'a Selection) -> Fut<'a, ()>;
 
     fn loader<'a>(&'a self, table: &'a Table, selection: &'a Selection) -> Fut<'a, Box<dyn Loader>>;
@@ -140,6 +142,13 @@ pub struct CopyProgress {
     pub done: bool,
     /// Changes to the table up to here are in the copy: [`crate::TableReader::snapshot`].
     pub snapshot: Option<Position>,
+}
+
+impl CopyProgress {
+    /// Whether there is something of it: a part of the copy, or a table that the log has made.
+    pub fn is_begun(&self) -> bool {
+        self.version > 0 || self.done
+    }
 }
 
 /// What a chunk's commit says about its table's copy.

@@ -9,6 +9,7 @@ use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use mongodb::Client;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use tidegate_model::{Code, Error, InstanceName, Result, Selection, TableName};
 
@@ -16,6 +17,8 @@ pub(crate) struct Knowledge {
     pub(crate) selection: Selection,
     instance: InstanceName,
     inner: RwLock<Arc<Known>>,
+    /// Whether the log that is applied overlaps with the copy.
+    overlaps: AtomicBool,
 }
 
 /// One state of the knowledge.
@@ -29,6 +32,9 @@ pub(crate) struct Known {
     pub(crate) snapshots: HashMap<TableName, MongoPosition>,
     /// By the names in the source: collections whose counterparts had documents before.
     pub(crate) kept: HashSet<TableName>,
+    /// By the names in the source, while the log overlaps with the copy: collections that the link has copied, or made by the
+    /// log. `None` after that.
+    with_copy: Option<HashSet<TableName>>,
     /// Databases of the target that the account may not look into, and what the server says.
     closed: HashMap<String, String>,
 }
@@ -51,7 +57,19 @@ pub(crate) struct KnownCollection {
 
 impl Knowledge {
     pub(crate) fn new(selection: Selection, instance: InstanceName) -> Self {
-        Self { selection, instance, inner: RwLock::default() }
+        Self { selection, instance, inner: RwLock::default(), overlaps: AtomicBool::new(false) }
+    }
+
+    /// Reads everything before applying begins: the log overlaps with the copy.
+    pub(crate) async fn begin_overlap(&self, client: &Client) -> Result<()> {
+        self.overlaps.store(true, Ordering::Relaxed);
+        self.renew(client).await
+    }
+
+    /// Everything of the overlap is applied.
+    pub(crate) async fn end_overlap(&self, client: &Client) -> Result<()> {
+        self.overlaps.store(false, Ordering::Relaxed);
+        self.renew(client).await
     }
 
     pub(crate) fn current(&self) -> Arc<Known> {
@@ -73,8 +91,11 @@ impl Knowledge {
         }
         let put_off = unique_later(client, &self.instance).await?;
         let mut shard_keys = shard_keys(client).await?;
-        let mut snapshots = HashMap::new();
+        let (mut snapshots, mut with_copy) = (HashMap::new(), HashSet::new());
         for progress in state::read_copied(client, &self.instance).await? {
+            if progress.is_begun() {
+                with_copy.insert(progress.table.clone());
+            }
             if let Some(at) = progress.snapshot {
                 snapshots.insert(progress.table, position::parse(&at)?);
             }
@@ -86,9 +107,22 @@ impl Knowledge {
             (known.name.clone(), Arc::new(known))
         });
         let collections = collections.collect();
+        let with_copy = self.overlaps.load(Ordering::Relaxed).then_some(with_copy);
         let mut inner = self.inner.write().expect("no holder panics");
-        *inner = Arc::new(Known { generation: inner.generation + 1, collections, snapshots, kept, closed });
+        let generation = inner.generation + 1;
+        *inner = Arc::new(Known { generation, collections, snapshots, kept, with_copy, closed });
         Ok(())
+    }
+}
+
+impl Known {
+    /// Whether the collection was gone before the copy came to it, although the log begins before that. `source` is its
+    /// name there, `target` that of its counterpart.
+    pub(crate) fn was_gone(&self, source: &TableName, target: &TableName) -> bool {
+        let with_copy = self.with_copy.as_ref();
+        with_copy.is_some_and(|with_copy| !with_copy.contains(source))
+            && !self.collections.contains_key(target)
+            && !self.closed.contains_key(&target.database)
     }
 }
 
@@ -178,13 +212,17 @@ impl Lookup {
         if is_own || !selection.selects(database, collection) {
             return Ok(None);
         }
+        let source = TableName::new(database, collection);
         let name = selection.map(database, collection);
+        if self.known.was_gone(&source, &name) {
+            return Ok(None);
+        }
         let missing = || match self.known.closed.get(&name.database) {
             Some(why) => Error::new(Code::MissingGrant, format!("{name}: {why}")),
             None => Error::new(Code::MissingTable, format!("{name} is not in the target")),
         };
         let target = self.known.collections.get(&name).ok_or_else(missing)?.clone();
-        let snapshot = self.known.snapshots.get(&TableName::new(database, collection)).cloned();
+        let snapshot = self.known.snapshots.get(&source).cloned();
         self.count += 1;
         let hash = Hash::of_collection(&name);
         Ok(Some(Arc::new(Plan { number: self.count, target, hash, snapshot })))

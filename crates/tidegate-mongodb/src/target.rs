@@ -87,8 +87,7 @@ impl MongoTarget {
         for progress in state::read_copied(client, &self.instance).await? {
             let name = self.selection.map(&progress.table.database, &progress.table.table);
             // Documents in a collection whose copy was not begun are somebody else's.
-            let awaits_copy = progress.version == 0 && !progress.done;
-            if kept.contains(&progress.table) || awaits_copy && is_filled(client, &name).await? {
+            if kept.contains(&progress.table) || !progress.is_begun() && is_filled(client, &name).await? {
                 continue;
             }
             drop_collection(client, &name).await?;
@@ -185,12 +184,12 @@ impl Target for MongoTarget {
         Box::pin(async {
             let client = self.endpoint.client().await?;
             put_off::settle(&client, &self.instance).await?;
-            self.knowledge.renew(&client).await
+            self.knowledge.end_overlap(&client).await
         })
     }
 
     fn learn<'a>(&'a self, _selection: &'a Selection) -> Fut<'a, ()> {
-        Box::pin(async { self.knowledge.renew(&self.endpoint.client().await?).await })
+        Box::pin(async { self.knowledge.begin_overlap(&self.endpoint.client().await?).await })
     }
 
     fn loader<'a>(&'a self, table: &'a Table, _selection: &'a Selection) -> Fut<'a, Box<dyn Loader>> {

@@ -113,6 +113,14 @@ struct Change {
     wanted: Wanted,
 }
 
+impl Change {
+    /// The tables that it names, as the source calls them.
+    fn named(&self) -> impl Iterator<Item = TableName> {
+        let name = |name| Some(TableName::new(self.scanned.database_of(name)?, &name.table));
+        self.scanned.tables.iter().filter_map(name)
+    }
+}
+
 /// Runs the schema change and moves the checkpoint; safe to repeat at any point.
 pub(crate) async fn carry_out(
     writer: &mut LaneWriter,
@@ -134,6 +142,14 @@ pub(crate) async fn carry_out(
     }
     if mode == Mode::Overlap {
         refuse_copied(writer, &change).await?;
+        if concerns_the_gone(writer, &change) {
+            tracing::info!(
+                statement = excerpt(&change.statement),
+                "a schema change is left out: its tables were gone before they were copied"
+            );
+            writer.settle(checkpoint, "DO 0").await?;
+            return Ok(());
+        }
     }
     let (mut conn, _) = session::open(&writer.endpoint, &Marker::new(writer.instance.clone())).await?;
     session::claim_definitions(&mut conn, &writer.instance).await?;
@@ -346,18 +362,32 @@ fn settings(query: &Query<'_>) -> Vec<String> {
 async fn refuse_copied(writer: &mut LaneWriter, change: &Change) -> Result<()> {
     let copied = state::read_copied(&mut writer.conn, &state::of_instance(&writer.instance)).await?;
     let is_copied = |name: &TableName| copied.iter().any(|one| one.version > 0 && one.table == *name);
-    let named = change
-        .scanned
-        .tables
-        .iter()
-        .filter_map(|name| Some(TableName::new(change.scanned.database_of(name)?, &name.table)));
-    match named.into_iter().find(is_copied) {
+    match change.named().find(is_copied) {
         None => Ok(()),
         Some(name) => {
             let what = format!("{name} was changed while it was copied: {}", excerpt(&change.statement));
             Err(Error::new(Code::SchemaChangedWhileCopying, what))
         }
     }
+}
+
+/// Whether all that the change is about was gone before the copy came to it.
+fn concerns_the_gone(writer: &LaneWriter, change: &Change) -> bool {
+    let known = writer.knowledge.current();
+    let selection = &writer.knowledge.selection;
+    let mut about = change.named().filter(|name| !change.makes.contains(name)).peekable();
+    let was_gone = |name: TableName| known.was_gone(&name, &selection.map(&name.database, &name.table));
+    let is_of_tables = matches!(
+        change.scanned.kind,
+        Kind::CreateTable { .. }
+            | Kind::AlterTable
+            | Kind::DropTable { .. }
+            | Kind::RenameTable
+            | Kind::TruncateTable
+            | Kind::CreateIndex
+            | Kind::DropIndex
+    );
+    is_of_tables && about.peek().is_some() && about.all(was_gone)
 }
 
 async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, may_be_there: bool) -> Result<()> {

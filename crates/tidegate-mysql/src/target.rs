@@ -12,6 +12,7 @@ use crate::writer::LaneWriter;
 use crate::{check, definitions};
 use mysql_async::Conn;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use tidegate_model::{
     Code, CopyProgress, Definition, Error, FootprintReader, Fut, InstanceName, LinkState, Loader, Permit,
@@ -30,6 +31,8 @@ pub struct MysqlTarget {
 pub(crate) struct Knowledge {
     pub(crate) selection: Selection,
     inner: RwLock<Arc<Known>>,
+    /// Whether the log that is applied overlaps with the copy.
+    overlaps: AtomicBool,
 }
 
 /// One state of the knowledge.
@@ -43,9 +46,19 @@ pub(crate) struct Known {
     pub(crate) snapshots: HashMap<TableName, MysqlPosition>,
     /// By the names in the source: tables whose counterparts had rows before.
     pub(crate) kept: HashSet<TableName>,
+    /// By the names in the source, while the log overlaps with the copy: tables that the link has copied, or made by the
+    /// log. `None` after that.
+    with_copy: Option<HashSet<TableName>>,
 }
 
 impl Known {
+    /// Whether the table was gone before the copy came to it, although the log begins before that. `source` is its name
+    /// there, `target` that of its counterpart.
+    pub(crate) fn was_gone(&self, source: &TableName, target: &TableName) -> bool {
+        let with_copy = self.with_copy.as_ref();
+        with_copy.is_some_and(|with_copy| !with_copy.contains(source)) && !self.tables.contains_key(target)
+    }
+
     /// Lists of columns by which other tables refer to this one.
     pub(crate) fn referred_columns(&self, parent: &TableName) -> HashSet<Vec<String>> {
         let keys = self.tables.values().flat_map(|table| &table.parents);
@@ -71,8 +84,11 @@ impl Knowledge {
         let databases = catalog::databases(conn).await?;
         // Names are the target's: which source table stands behind one is not asked here, so all are read.
         let found = catalog::read(conn, &databases, &|_, _| true).await?;
-        let mut snapshots = HashMap::new();
+        let (mut snapshots, mut with_copy) = (HashMap::new(), HashSet::new());
         for progress in state::read_copied(conn, &state::of_instance(instance)).await? {
+            if progress.is_begun() {
+                with_copy.insert(progress.table.clone());
+            }
             if let Some(position) = progress.snapshot {
                 snapshots.insert(progress.table, parse(&position)?);
             }
@@ -84,6 +100,7 @@ impl Knowledge {
             tables: found.into_iter().map(|info| (info.name.clone(), Arc::new(info))).collect(),
             snapshots,
             kept,
+            with_copy: self.overlaps.load(Ordering::Relaxed).then_some(with_copy),
         });
         Ok(())
     }
@@ -91,7 +108,8 @@ impl Knowledge {
 
 impl MysqlTarget {
     pub fn new(endpoint: Endpoint, instance: InstanceName, selection: Selection) -> Self {
-        let knowledge = Knowledge { selection: selection.clone(), inner: RwLock::default() };
+        let overlaps = AtomicBool::new(false);
+        let knowledge = Knowledge { selection: selection.clone(), inner: RwLock::default(), overlaps };
         Self { endpoint, instance, selection, knowledge: Arc::new(knowledge) }
     }
 
@@ -103,6 +121,13 @@ impl MysqlTarget {
         let mut conn = self.endpoint.connect(&question_setup()).await?;
         let server = Server::of(&mut conn).await?;
         Ok((conn, server))
+    }
+
+    /// Reads the definitions for the overlap of the log with the copy, or for what comes after it.
+    async fn learn_anew(&self, overlaps: bool) -> Result<()> {
+        self.knowledge.overlaps.store(overlaps, Ordering::Relaxed);
+        let (mut conn, _) = self.question().await?;
+        self.knowledge.renew(&mut conn, &self.instance).await
     }
 
     /// A session that writes, but speaks UTF-8.
@@ -186,7 +211,7 @@ impl MysqlTarget {
                 continue;
             }
             // Rows in a table whose copy was not begun are somebody else's.
-            let awaits_copy = progress.version == 0 && !progress.done;
+            let awaits_copy = !progress.is_begun();
             if awaits_copy && !is_empty(has_rows(&mut conn, &name).await)? {
                 continue;
             }
@@ -309,14 +334,11 @@ impl Target for MysqlTarget {
 
     fn settle(&self) -> Fut<'_, ()> {
         // Every constraint is there from the beginning: what stands in an overlap's way is overwritten.
-        Box::pin(async { Ok(()) })
+        Box::pin(self.learn_anew(false))
     }
 
     fn learn<'a>(&'a self, _selection: &'a Selection) -> Fut<'a, ()> {
-        Box::pin(async {
-            let (mut conn, _) = self.question().await?;
-            self.knowledge.renew(&mut conn, &self.instance).await
-        })
+        Box::pin(self.learn_anew(true))
     }
 
     fn loader<'a>(&'a self, table: &'a Table, _selection: &'a Selection) -> Fut<'a, Box<dyn Loader>> {
@@ -358,6 +380,7 @@ pub(crate) fn counterpart(
     let name = knowledge.selection.map(database, table);
     match known.tables.get(&name) {
         Some(info) => Ok(Some(info.clone())),
+        None if known.was_gone(&TableName::new(database, table), &name) => Ok(None),
         None => Err(Error::new(Code::MissingTable, format!("{name} is not in the target"))),
     }
 }

@@ -16,7 +16,7 @@ use crate::connect::understand;
 use crate::definitions::server::{self, Refused};
 use crate::entry::{Op, entries};
 use crate::journal::{self, Before};
-use crate::put_off;
+use crate::{put_off, state};
 use bson::{Bson, Document, doc};
 use mongodb::Client;
 use tidegate_model::{Code, Error, InstanceName, Mode, Result, Retry, Selection, TableName, Transaction};
@@ -141,6 +141,12 @@ async fn refuse_copied(place: Place<'_>, changes: &[Change]) -> Result<()> {
     Ok(())
 }
 
+/// Whether the link has neither copied the collection nor made it.
+async fn was_gone(place: Place<'_>, source: &TableName) -> Result<bool> {
+    let copied = state::read_copied(place.client, place.instance).await?;
+    Ok(!copied.iter().any(|one| one.table == *source && one.is_begun()))
+}
+
 async fn is_sharded(client: &Client) -> Result<bool> {
     let answer = client.database("admin").run_command(doc! { "hello": 1 }).await.map_err(understand)?;
     Ok(answer.get("msg").and_then(Bson::as_str) == Some("isdbgrid"))
@@ -161,6 +167,14 @@ async fn carry_out(place: Place<'_>, setting: Setting<'_>, change: &Change) -> R
     }
     let name = place.selection.map(&change.name.database, &change.name.table);
     let existing = server::existing(place.client, std::slice::from_ref(&name)).await?;
+    let needs_it = !matches!(change.kind, Kind::Create | Kind::Shard);
+    if setting.overlap && needs_it && !existing.contains_key(&name) && was_gone(place, &change.name).await? {
+        tracing::info!(
+            change = change.text(),
+            "a change of definitions is left out: its collection was gone before it was copied"
+        );
+        return Ok(());
+    }
     let collated = existing.get(&name).is_some_and(Collection::has_collation);
     for action in actions::of(change, setting, collated).map_err(|error| failed(error.message()))? {
         perform(place, action)

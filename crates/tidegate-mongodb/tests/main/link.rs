@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::{Progress, Step};
-use tidegate_model::{Error, InstanceName, Result, Selection, Source};
+use tidegate_model::{Error, InstanceName, Phase, Result, Selection, Source, Target};
 use tidegate_mongodb::{Endpoint, MongoSource, MongoTarget};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -96,6 +96,17 @@ impl Link {
             runtime: runtime.expect("a runtime"),
             warnings,
         }
+    }
+
+    /// Notes where the log is read from, as a link does that is killed before it looks at what is to be copied.
+    pub(crate) fn begin(&self) {
+        let (source, target) = (self.source(), self.target());
+        self.runtime.block_on(async {
+            target.prepare().await.expect("a prepared target");
+            let start = source.position().await.expect("a position");
+            link::begin_at(&source, &target, &self.selection, start).await.expect("a state");
+            target.enter(Phase::Copying).await.expect("a phase");
+        });
     }
 
     /// Runs until everything is applied that the source had committed.

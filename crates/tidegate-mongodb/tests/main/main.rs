@@ -5,6 +5,7 @@ mod compare;
 mod definitions;
 mod link;
 mod matrix;
+mod overlap;
 mod servers;
 mod stops;
 mod updates;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tidegate_engine::link::{self, Options, Outcome, Task};
 use tidegate_engine::progress::{Progress, Step};
-use tidegate_model::{Error, InstanceName, Permits, Result, Selection, Source};
+use tidegate_model::{Error, InstanceName, Permits, Phase, Result, Selection, Source, Target};
 use tidegate_mysql::{Endpoint, MysqlSource, MysqlTarget};
 use tidegate_sandbox::Server;
 use tokio::runtime::Runtime;
@@ -52,6 +52,17 @@ impl Link {
         }
     }
 
+    /// Notes where the log is read from, as a link does that is killed before it looks at what is to be copied.
+    pub(crate) fn begin(&self) {
+        let (source, target) = (self.source(), self.target());
+        self.runtime.block_on(async {
+            target.prepare().await.expect("a prepared target");
+            let start = source.position().await.expect("a position");
+            link::begin_at(&source, &target, &self.selection, start).await.expect("a state");
+            target.enter(Phase::Copying).await.expect("a phase");
+        });
+    }
+
     /// Runs until everything is applied that the source had committed.
     #[track_caller]
     pub(crate) fn catch_up(&self) {
@@ -82,7 +93,7 @@ impl Link {
     }
 
     pub(crate) fn endpoint(&self) -> Endpoint {
-        Endpoint::from_url(&self.pair.target.url()).expect("an address")
+        endpoint(&self.pair.target)
     }
 
     pub(crate) fn name(&self) -> &InstanceName {
@@ -95,8 +106,11 @@ impl Link {
     }
 
     pub(crate) fn target(&self) -> MysqlTarget {
-        let endpoint = Endpoint::from_url(&self.pair.target.url()).expect("an address");
-        MysqlTarget::new(endpoint, self.name.clone(), self.selection.clone())
+        MysqlTarget::new(self.endpoint(), self.name.clone(), self.selection.clone())
+    }
+
+    fn source(&self) -> MysqlSource {
+        MysqlSource::new(endpoint(&self.pair.source), self.server_id, self.selection.clone(), &[])
     }
 
     /// Runs until it is stopped.
@@ -105,10 +119,7 @@ impl Link {
     }
 
     fn start(&self, until_caught_up: bool) -> Running<'_> {
-        let endpoint = |server: &Server| Endpoint::from_url(&server.url()).expect("an address");
-        let source =
-            MysqlSource::new(endpoint(&self.pair.source), self.server_id, self.selection.clone(), &[]);
-        let source = Arc::new(source);
+        let source = Arc::new(self.source());
         let target = self.target();
         let options = Options {
             instance: self.name.clone(),
@@ -124,6 +135,10 @@ impl Link {
         let run = link::run(source.clone(), Arc::new(target), options, progress.clone(), stop.clone());
         Running { link: self, source, progress, stop, task: self.runtime.spawn(run) }
     }
+}
+
+fn endpoint(server: &Server) -> Endpoint {
+    Endpoint::from_url(&server.url()).expect("an address")
 }
 
 /// Copies a database once more, as to a target that takes no LOAD DATA.

@@ -10,5 +10,6 @@ mod fence;
 mod keys;
 mod link;
 mod matrix;
+mod overlap;
 mod permit;
 mod servers;
