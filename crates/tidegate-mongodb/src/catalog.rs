@@ -2,6 +2,8 @@
 
 use crate::connect::{command, raw_document, understand};
 use crate::raw;
+use bson::Binary;
+use bson::spec::BinarySubtype;
 use futures_util::StreamExt;
 use mongodb::Client;
 use tidegate_model::{Code, Error, Result, TableName};
@@ -26,7 +28,7 @@ pub(crate) struct Collection {
     pub(crate) kind: Kind,
     /// `options`, a document.
     pub(crate) options: Vec<u8>,
-    /// Another one after the collection was dropped and made anew; empty for a view.
+    /// A value of the kind binary: another one after the collection was dropped and made anew. Empty for a view.
     pub(crate) uuid: Vec<u8>,
     /// Documents, without the one of `_id`.
     pub(crate) indexes: Vec<Vec<u8>>,
@@ -39,6 +41,13 @@ impl Collection {
 
     pub(crate) fn is_capped(&self) -> bool {
         self.option("capped").is_ok_and(|found| found.is_some_and(|one| one.is_true()))
+    }
+
+    /// Its identity for a command; none for a view.
+    pub(crate) fn identity(&self) -> Option<Binary> {
+        // Before the bytes stand their count and the subtype.
+        let bytes = self.uuid.get(5..)?.to_vec();
+        Some(Binary { subtype: BinarySubtype::Uuid, bytes })
     }
 
     /// Whether texts that differ may be equal in it.

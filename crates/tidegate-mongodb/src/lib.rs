@@ -32,6 +32,7 @@ mod source;
 mod state;
 mod target;
 mod tree;
+mod turn;
 mod writer;
 
 pub use compare::MongoComparable;

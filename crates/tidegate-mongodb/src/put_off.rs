@@ -7,6 +7,7 @@ use crate::definitions::normal;
 use crate::definitions::normal::{Later, NEVER_S};
 use crate::definitions::server::{self, Refused, number};
 use crate::journal;
+use crate::turn::Turn;
 use bson::{Bson, Document, doc};
 use mongodb::Client;
 use tidegate_model::{Code, Error, InstanceName, Raised, Result, Retry, Selection, TableName};
@@ -15,6 +16,9 @@ const COLLECTION: &str = "put_off";
 const TTL: &str = "expireAfterSeconds";
 /// The source has said that documents have no age any more.
 const OFF: &str = "off";
+
+/// In whose turn, and where.
+pub(crate) type At<'a> = (&'a Turn, &'a Client);
 
 /// One of them. `index` is empty for the documents' own age in a clustered collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +135,8 @@ pub(crate) async fn rename(client: &Client, from: &TableName, to: &TableName) ->
 }
 
 /// Makes the link's unique indexes unique; safe to repeat. Fails with [`Code::DefinitionDiffers`] if documents are in the way.
-pub(crate) async fn settle(client: &Client, instance: &InstanceName) -> Result<()> {
+pub(crate) async fn settle(turn: &Turn) -> Result<()> {
+    let (client, instance) = (&turn.client, &turn.instance);
     let waiting: Vec<PutOff> = read(client, Some(instance)).await?;
     let waiting: Vec<PutOff> =
         waiting.into_iter().filter(|one| one.later.unique || one.later.prepare_unique).collect();
@@ -139,18 +144,20 @@ pub(crate) async fn settle(client: &Client, instance: &InstanceName) -> Result<(
         return Ok(());
     }
     let names: Vec<TableName> = waiting.iter().map(|one| one.name.clone()).collect();
+    turn.demand().await?;
     journal::open(client, instance, &names).await?;
-    let outcome = settle_all(client, &waiting).await;
+    let outcome = settle_all(turn, &waiting).await;
     journal::close(client, instance).await?;
     outcome
 }
 
-async fn settle_all(client: &Client, waiting: &[PutOff]) -> Result<()> {
+async fn settle_all(turn: &Turn, waiting: &[PutOff]) -> Result<()> {
+    let client = &turn.client;
     for one in waiting {
         let outcome = if one.later.unique {
-            make_unique(client, one).await
+            make_unique(turn, one).await
         } else {
-            modify(client, one, doc! { "prepareUnique": true }).await.map_err(Error::from)
+            modify(turn, one, doc! { "prepareUnique": true }).await.map_err(Error::from)
         };
         outcome.map_err(|error| error.context(format!("index {} of {}", one.index, one.name)))?;
         let collection = client.database("tidegate").collection::<Document>(COLLECTION);
@@ -167,15 +174,15 @@ async fn settle_all(client: &Client, waiting: &[PutOff]) -> Result<()> {
 }
 
 /// `collMod` of one index.
-async fn modify(client: &Client, one: &PutOff, change: Document) -> Result<(), Refused> {
+async fn modify(turn: &Turn, one: &PutOff, change: Document) -> Result<(), Refused> {
     let mut index = doc! { "name": one.index.as_str() };
     index.extend(change);
     let command = doc! { "collMod": one.name.table.as_str(), "index": index };
-    server::change(client, &one.name.database, command).await.map(|_| ())
+    turn.change(&turn.client, &one.name.database, command, None).await.map(|_| ())
 }
 
-async fn make_unique(client: &Client, one: &PutOff) -> Result<()> {
-    let found = crate::catalog::indexes(client, &one.name.database, &one.name.table).await?;
+async fn make_unique(turn: &Turn, one: &PutOff) -> Result<()> {
+    let found = crate::catalog::indexes(&turn.client, &one.name.database, &one.name.table).await?;
     let found = found.iter().map(|index| server::decoded(index)).collect::<Result<Vec<_>>>()?;
     let own =
         found.into_iter().find(|index| index.get("name").and_then(Bson::as_str) == Some(one.index.as_str()));
@@ -184,30 +191,29 @@ async fn make_unique(client: &Client, one: &PutOff) -> Result<()> {
     if own.get_bool("unique").unwrap_or(false) {
         return Ok(());
     }
-    let prepared = modify(client, one, doc! { "prepareUnique": true }).await;
+    let prepared = modify(turn, one, doc! { "prepareUnique": true }).await;
     let outcome = match prepared {
-        Ok(()) => modify(client, one, doc! { "unique": true }).await,
+        Ok(()) => modify(turn, one, doc! { "unique": true }).await,
         refused => refused,
     };
     match outcome {
-        Err(refused) if number::UNKNOWN_OPTION.contains(&refused.number) => {
-            make_again(client, one, own).await
-        }
+        Err(refused) if number::UNKNOWN_OPTION.contains(&refused.number) => make_again(turn, one, own).await,
         Err(refused) => Err(explain(refused)),
         Ok(()) => Ok(()),
     }
 }
 
 /// For servers that cannot make an index unique. A crash between the two leaves none, and [`crate::definitions`] makes it anew.
-async fn make_again(client: &Client, one: &PutOff, mut spec: Document) -> Result<()> {
+async fn make_again(turn: &Turn, one: &PutOff, mut spec: Document) -> Result<()> {
     let (database, table) = (&one.name.database, one.name.table.as_str());
-    let collated = server::existing(client, std::slice::from_ref(&one.name)).await?;
-    let collated = collated.get(&one.name).is_some_and(crate::catalog::Collection::has_collation);
+    let found = server::existing(&turn.client, std::slice::from_ref(&one.name)).await?;
+    let found = found.get(&one.name);
+    let collated = found.is_some_and(Collection::has_collation);
     spec.insert("unique", true);
     let drop = doc! { "dropIndexes": table, "index": one.index.as_str() };
-    server::change(client, database, drop).await?;
+    turn.change(&turn.client, database, drop, found).await?;
     let create = doc! { "createIndexes": table, "indexes": [normal::complete(&spec, collated)] };
-    server::change(client, database, create).await.map(|_| ()).map_err(explain)
+    turn.change(&turn.client, database, create, found).await.map(|_| ()).map_err(explain)
 }
 
 fn explain(refused: Refused) -> Error {
@@ -229,8 +235,9 @@ pub(crate) async fn hand_over(
     selection: &Selection,
 ) -> Result<Raised> {
     let mut raised = Raised::default();
+    let turn = Turn::current(to, link).await?;
     let writers = journal::writers(from, &crate::source::deployment_id(to).await?).await?;
-    let resting = rest(from, link, &writers, selection, &mut raised.behind).await?;
+    let resting = rest((&turn, from), &writers, selection, &mut raised.behind).await?;
     let there: Vec<PutOff> = read(to, None).await?;
     let mine = |one: &PutOff| {
         let is_image = |name: &TableName| selection.map(&name.database, &name.table) == one.name;
@@ -247,9 +254,14 @@ pub(crate) async fn hand_over(
     }
     let names: Vec<TableName> = there.iter().map(|one| one.name.clone()).collect();
     journal::open(to, link, &names).await?;
-    let outcome = wake_all(to, &there, &mut raised).await;
+    let outcome = wake_all(&turn, &there, &mut raised).await;
     journal::close(to, link).await?;
     outcome.map(|()| raised)
+}
+
+/// Nothing is known of the one that it was about: it comes again, or is somebody else's.
+fn is_no_answer(error: &Error) -> bool {
+    error.retry() == Retry::Auto || error.code() == Code::CheckpointChanged
 }
 
 /// What a person is told about an age that nobody knows to be wanted.
@@ -262,11 +274,11 @@ fn ended(one: &PutOff) -> Option<String> {
     ))
 }
 
-async fn wake_all(to: &Client, there: &[PutOff], raised: &mut Raised) -> Result<()> {
+async fn wake_all(turn: &Turn, there: &[PutOff], raised: &mut Raised) -> Result<()> {
     for one in there {
-        match wake(to, one).await {
+        match wake(turn, one).await {
             Ok(()) => raised.raised += 1,
-            Err(error) if error.retry() == Retry::Auto => return Err(error),
+            Err(error) if is_no_answer(&error) => return Err(error),
             Err(error) => raised.behind.push(format!("{} {}: {error}", one.name, one.index)),
         }
     }
@@ -274,8 +286,9 @@ async fn wake_all(to: &Client, there: &[PutOff], raised: &mut Raised) -> Result<
 }
 
 /// `collMod` of an age. What has gone since needs none.
-async fn set_age(client: &Client, name: &TableName, index: &str, seconds: Bson) -> Result<()> {
-    let outcome = server::change(client, &name.database, age_command(name, index, seconds)).await;
+async fn set_age((turn, client): At<'_>, name: &TableName, index: &str, seconds: Bson) -> Result<()> {
+    let command = age_command(name, index, seconds);
+    let outcome = turn.change(client, &name.database, command, None).await;
     match outcome {
         Err(refused) if matches!(refused.number, number::NAMESPACE_NOT_FOUND | number::INDEX_NOT_FOUND) => {
             Ok(())
@@ -295,15 +308,16 @@ fn age_command(name: &TableName, index: &str, seconds: Bson) -> Document {
 }
 
 /// From now on documents live forever: of an index, or, if it has no name, of a clustered collection.
-pub(crate) async fn still(client: &Client, name: &TableName, index: &str) -> Result<()> {
+pub(crate) async fn still(at: At<'_>, name: &TableName, index: &str) -> Result<()> {
     // The server refuses ages of collections that reach back before 1970.
     let never = if index.is_empty() { Bson::String("off".to_owned()) } else { Bson::Int64(NEVER_S) };
-    set_age(client, name, index, never).await
+    set_age(at, name, index, never).await
 }
 
-async fn wake(to: &Client, one: &PutOff) -> Result<()> {
+async fn wake(turn: &Turn, one: &PutOff) -> Result<()> {
     let Some(seconds) = one.later.expire_after_s else { return Ok(()) };
-    set_age(to, &one.name, &one.index, Bson::Int64(seconds)).await?;
+    let to = &turn.client;
+    set_age((turn, to), &one.name, &one.index, Bson::Int64(seconds)).await?;
     let collection = to.database("tidegate").collection::<Document>(COLLECTION);
     let update = collection.update_one(one.filter(), doc! { "$unset": { TTL: "" } }).await;
     update.map_err(understand)?;
@@ -336,12 +350,12 @@ fn ages(found: &[Collection]) -> Result<Vec<Age>> {
 /// Puts the TTL indexes of the selected collections to rest; answers all selected collections. `writers`: who writes to
 /// `from`. Readers of `from` know them, and take what happens between for ours.
 async fn rest(
-    from: &Client,
-    link: &InstanceName,
+    (turn, from): At<'_>,
     writers: &[InstanceName],
     selection: &Selection,
     behind: &mut Vec<String>,
 ) -> Result<Vec<TableName>> {
+    let link = &turn.instance;
     let databases = crate::catalog::databases(from).await?;
     let databases: Vec<String> =
         databases.into_iter().filter(|database| selection.touches_database(database)).collect();
@@ -355,22 +369,22 @@ async fn rest(
     }
     let touched: Vec<TableName> = work.iter().map(|(name, _, _)| name.clone()).collect();
     let outcome = match journal::open_for(from, writers, link, &touched).await {
-        Ok(()) => rest_all(from, link, &work, behind).await,
+        Ok(()) => rest_all((turn, from), &work, behind).await,
         Err(error) => Err(error),
     };
     journal::close_for(from, link).await?;
     outcome.map(|()| names)
 }
 
-async fn rest_all(from: &Client, link: &InstanceName, work: &[Age], behind: &mut Vec<String>) -> Result<()> {
+async fn rest_all((turn, from): At<'_>, work: &[Age], behind: &mut Vec<String>) -> Result<()> {
     for (name, index, seconds) in work {
         let later = Later { expire_after_s: Some(*seconds), ..Later::default() };
         let rested = async {
-            record(from, link, name, index, later).await?;
-            still(from, name, index).await
+            record(from, &turn.instance, name, index, later).await?;
+            still((turn, from), name, index).await
         };
         match rested.await {
-            Err(error) if error.retry() == Retry::Auto => return Err(error),
+            Err(error) if is_no_answer(&error) => return Err(error),
             Err(error) => behind.push(format!("{name} {index}: it still removes documents: {error}")),
             Ok(()) => {}
         }

@@ -1,14 +1,17 @@
 //! A deployment as a target.
 
-use crate::connect::{Endpoint, raw_document, understand};
+use crate::connect::Endpoint;
+use crate::definitions::server;
 use crate::footprint::Footprints;
 use crate::knowledge::Knowledge;
 use crate::loader::{CollectionLoader, Places, RowsBefore, is_filled};
-use crate::raw::Builder;
+use crate::turn::Turn;
 use crate::writer::LaneWriter;
 use crate::{check, definitions, put_off, source, state};
+use bson::doc;
+use bson::oid::ObjectId;
 use mongodb::Client;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tidegate_model::{
     Code, Definition, Error, FootprintReader, Fut, InstanceName, LinkState, Loader, Permit, Permits, Phase,
     Reselection, Result, Selection, Table, TableName, Target, Writer,
@@ -21,12 +24,26 @@ pub struct MongoTarget {
     selection: Selection,
     knowledge: Arc<Knowledge>,
     places: Places,
+    /// What the link's state has in its turn.
+    turn: Mutex<Option<ObjectId>>,
 }
 
 impl MongoTarget {
     pub fn new(endpoint: Endpoint, instance: InstanceName, selection: Selection) -> Self {
         let knowledge = Arc::new(Knowledge::new(selection.clone(), instance.clone()));
-        Self { endpoint, instance, selection, knowledge, places: Places::default() }
+        Self { endpoint, instance, selection, knowledge, places: Places::default(), turn: Mutex::new(None) }
+    }
+
+    /// What is to be in the link's state from now on, for it to be this one's turn.
+    fn new_turn(&self) -> ObjectId {
+        let turn = ObjectId::new();
+        *self.turn.lock().expect("no holder panics") = Some(turn);
+        turn
+    }
+
+    fn turn(&self, client: &Client) -> Turn {
+        let token = *self.turn.lock().expect("no holder panics");
+        Turn::new(client.clone(), self.instance.clone(), token)
     }
 
     async fn open_loader(&self, table: &Table) -> Result<CollectionLoader> {
@@ -50,7 +67,7 @@ impl MongoTarget {
         if state::selection(&client, &self.instance).await?.is_none() {
             return Ok(());
         }
-        match state::take_over(&client, &self.instance).await {
+        match state::take_over(&client, &self.instance, self.new_turn()).await {
             // Without the right to write nothing of it is committed.
             Err(error) if error.code() == Code::NotItsTurn => Ok(()),
             settled => settled.map(|_| ()),
@@ -80,9 +97,11 @@ impl MongoTarget {
     /// Nothing is dropped under another selection.
     async fn start_over(&self, client: &Client) -> Result<()> {
         if self.other_selection(client).await?.is_some() {
-            return state::forget(client, &self.instance).await;
+            return state::forget(client, &self.instance, None).await;
         }
-        state::begin_reset(client, &self.instance).await?;
+        let before = self.turn(client).token;
+        state::begin_reset(client, &self.instance, before, self.new_turn()).await?;
+        let turn = self.turn(client);
         let kept = state::kept_tables(client, &self.instance).await?;
         for progress in state::read_copied(client, &self.instance).await? {
             let name = self.selection.map(&progress.table.database, &progress.table.table);
@@ -90,17 +109,17 @@ impl MongoTarget {
             if kept.contains(&progress.table) || !progress.is_begun() && is_filled(client, &name).await? {
                 continue;
             }
-            drop_collection(client, &name).await?;
+            drop_collection(client, &turn, &name).await?;
         }
-        state::forget(client, &self.instance).await
+        state::forget(client, &self.instance, turn.token).await
     }
 }
 
-async fn drop_collection(client: &Client, name: &TableName) -> Result<()> {
-    let mut command = Builder::new();
-    command.text("drop", &name.table).begin_document("writeConcern").text("w", "majority").end();
-    let command = raw_document(command.finish())?;
-    match client.database(&name.database).run_raw_command(command).await.map_err(understand) {
+async fn drop_collection(client: &Client, turn: &Turn, name: &TableName) -> Result<()> {
+    let found = server::existing(client, std::slice::from_ref(name)).await?;
+    let Some(found) = found.get(name) else { return Ok(()) };
+    let command = doc! { "drop": name.table.as_str() };
+    match turn.change(client, &name.database, command, Some(found)).await.map_err(Error::from) {
         Err(error) if error.code() == Code::MissingTable => Ok(()),
         dropped => dropped.map(|_| ()).map_err(|error| error.context(name)),
     }
@@ -148,7 +167,9 @@ impl Target for MongoTarget {
     }
 
     fn take_over(&self) -> Fut<'_, Option<LinkState>> {
-        Box::pin(async { state::take_over(&self.endpoint.client().await?, &self.instance).await })
+        Box::pin(async {
+            state::take_over(&self.endpoint.client().await?, &self.instance, self.new_turn()).await
+        })
     }
 
     fn end_earlier_run(&self) -> Fut<'_, ()> {
@@ -156,7 +177,9 @@ impl Target for MongoTarget {
     }
 
     fn begin<'a>(&'a self, state: &'a LinkState) -> Fut<'a, ()> {
-        Box::pin(async { state::begin(&self.endpoint.client().await?, &self.instance, state).await })
+        Box::pin(async {
+            state::begin(&self.endpoint.client().await?, &self.instance, state, self.new_turn()).await
+        })
     }
 
     fn reselect<'a>(&'a self, change: Reselection<'a>) -> Fut<'a, ()> {
@@ -176,14 +199,15 @@ impl Target for MongoTarget {
 
     fn define<'a>(&'a self, definitions: &'a [Definition], selection: &'a Selection) -> Fut<'a, Vec<String>> {
         Box::pin(async move {
-            definitions::make(&self.endpoint.client().await?, definitions, selection, &self.instance).await
+            let turn = self.turn(&self.endpoint.client().await?);
+            definitions::make(&turn, definitions, selection).await
         })
     }
 
     fn settle(&self) -> Fut<'_, ()> {
         Box::pin(async {
             let client = self.endpoint.client().await?;
-            put_off::settle(&client, &self.instance).await?;
+            put_off::settle(&self.turn(&client)).await?;
             self.knowledge.end_overlap(&client).await
         })
     }
@@ -198,8 +222,8 @@ impl Target for MongoTarget {
 
     fn writer(&self, lane: u16) -> Fut<'_, Box<dyn Writer>> {
         Box::pin(async move {
-            let (instance, knowledge) = (self.instance.clone(), self.knowledge.clone());
-            let writer = LaneWriter::open(&self.endpoint, instance, lane, knowledge).await?;
+            let turn = self.turn(&self.endpoint.client().await?);
+            let writer = LaneWriter::open(turn, lane, self.knowledge.clone()).await?;
             Ok(Box::new(writer) as Box<dyn Writer>)
         })
     }

@@ -4,7 +4,6 @@ mod definitions;
 
 use crate::batch::{Batch, Change, Step, Steps, Taken};
 use crate::conflict;
-use crate::connect::Endpoint;
 use crate::diff::{Applied, apply};
 use crate::entry::{Entry, Op, entries};
 use crate::knowledge::{Knowledge, Lookup, Plan};
@@ -12,6 +11,7 @@ use crate::position::{self, MongoPosition};
 use crate::raw;
 use crate::send::{Sender, find_command, shown_id};
 use crate::session::WriteSession;
+use crate::turn::Turn;
 use crate::{capped, state};
 use bson::Document;
 use mongodb::Client;
@@ -30,6 +30,7 @@ const FLUSH_COUNT: usize = 20_000;
 const WINDOW: usize = 1_000;
 
 pub(crate) struct LaneWriter {
+    pub(crate) turn: Turn,
     pub(crate) client: Client,
     pub(crate) instance: InstanceName,
     pub(crate) lane: u16,
@@ -50,16 +51,12 @@ pub(crate) struct LaneWriter {
 }
 
 impl LaneWriter {
-    pub(crate) async fn open(
-        endpoint: &Endpoint,
-        instance: InstanceName,
-        lane: u16,
-        knowledge: Arc<Knowledge>,
-    ) -> Result<Self> {
-        let client = endpoint.client().await?;
+    pub(crate) async fn open(turn: Turn, lane: u16, knowledge: Arc<Knowledge>) -> Result<Self> {
+        let (client, instance) = (turn.client.clone(), turn.instance.clone());
         let session = WriteSession::open(&client, &instance, format!("lane {lane}")).await?;
         let strict = state::permit::read(&client, &instance).await?.is_some();
         Ok(Self {
+            turn,
             client,
             instance,
             lane,

@@ -5,6 +5,7 @@ use super::server::{self, control, decoded};
 use super::{Item, plan, standing};
 use crate::catalog::{Collection, Kind};
 use crate::state::{self, MadeFor};
+use crate::turn::Turn;
 use crate::{journal, put_off};
 use bson::{Bson, Document, doc};
 use mongodb::Client;
@@ -16,22 +17,22 @@ const TTL: &str = "expireAfterSeconds";
 /// Makes what is missing in the target. What is there already must be defined alike and, if it is a collection whose copy was
 /// not begun, be empty. Safe to repeat. Answers what a person should know.
 pub(crate) async fn make(
-    client: &Client,
+    turn: &Turn,
     definitions: &[Definition],
     selection: &Selection,
-    instance: &InstanceName,
 ) -> Result<Vec<String>> {
     let plan = plan(definitions, selection)?;
-    let mut maker = Maker::new(client, selection, instance, &plan).await?;
+    let mut maker = Maker::new(turn, selection, &plan).await?;
     maker.vet(&plan).await?;
     let missing = plan.iter().filter(|item| maker.is_missing(item));
     let names: Vec<TableName> = missing.map(|item| item.name.clone()).collect();
     if names.is_empty() {
         return Ok(maker.notices);
     }
-    journal::open(client, instance, &names).await?;
+    turn.demand().await?;
+    journal::open(&turn.client, &turn.instance, &names).await?;
     let outcome = maker.run(&plan).await;
-    journal::close(client, instance).await?;
+    journal::close(&turn.client, &turn.instance).await?;
     outcome.map(|()| maker.notices)
 }
 
@@ -43,6 +44,7 @@ struct Copied {
 }
 
 struct Maker<'a> {
+    turn: &'a Turn,
     client: &'a Client,
     selection: &'a Selection,
     instance: &'a InstanceName,
@@ -53,16 +55,18 @@ struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    async fn new(
-        client: &'a Client,
-        selection: &'a Selection,
-        instance: &'a InstanceName,
-        plan: &[Item],
-    ) -> Result<Self> {
+    async fn new(turn: &'a Turn, selection: &'a Selection, plan: &[Item]) -> Result<Self> {
+        let (client, instance) = (&turn.client, &turn.instance);
         let names: Vec<TableName> = plan.iter().map(|item| item.name.clone()).collect();
         let existing = server::existing(client, &names).await?;
         let copied = copied(client, instance).await?;
-        Ok(Self { client, selection, instance, existing, copied, notices: Vec::new() })
+        Ok(Self { turn, client, selection, instance, existing, copied, notices: Vec::new() })
+    }
+
+    /// Runs a command about the item, which is what was looked at.
+    async fn change(&self, item: &Item, command: Document) -> Result<()> {
+        let only = self.existing.get(&item.name);
+        Ok(self.turn.change(self.client, &item.name.database, command, only).await.map(|_| ())?)
     }
 
     fn copied(&self, item: &Item) -> Option<Copied> {
@@ -163,7 +167,7 @@ impl<'a> Maker<'a> {
         for one in standing::rests(item, found) {
             put_off::record(self.client, self.instance, &item.name, &one.index, one.later).await?;
             if one.acts {
-                put_off::still(self.client, &item.name, &one.index).await?;
+                put_off::still((self.turn, self.client), &item.name, &one.index).await?;
             }
         }
         Ok(())
@@ -186,7 +190,7 @@ impl<'a> Maker<'a> {
                 _ => _ = command.insert(name, value.clone()),
             }
         }
-        Ok(server::change(self.client, &item.name.database, command).await.map(|_| ())?)
+        self.change(item, command).await
     }
 
     /// Records that the link makes the collection: what a reset removes.
@@ -202,7 +206,7 @@ impl<'a> Maker<'a> {
         let Some(found) = self.existing.get_mut(&item.name) else { return Ok(()) };
         for name in names {
             let command = doc! { "dropIndexes": item.name.table.as_str(), "index": name.as_str() };
-            server::change(self.client, &item.name.database, command).await?;
+            self.turn.change(self.client, &item.name.database, command, Some(&*found)).await?;
             found
                 .indexes
                 .retain(|index| !decoded(index).is_ok_and(|index| name_of(&index) == Some(name.as_str())));
@@ -224,14 +228,13 @@ impl<'a> Maker<'a> {
         if specs.is_empty() {
             return Ok(());
         }
-        let command = doc! { "createIndexes": item.name.table.as_str(), "indexes": specs };
-        Ok(server::change(self.client, &item.name.database, command).await.map(|_| ())?)
+        self.change(item, doc! { "createIndexes": item.name.table.as_str(), "indexes": specs }).await
     }
 
     async fn make_view(&self, item: &Item) -> Result<()> {
         let mut command = doc! { "create": item.name.table.as_str() };
         command.extend(item.options.clone());
-        Ok(server::change(self.client, &item.name.database, command).await.map(|_| ())?)
+        self.change(item, command).await
     }
 }
 

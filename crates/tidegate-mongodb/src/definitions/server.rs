@@ -18,6 +18,7 @@ pub(crate) mod number {
     pub(crate) const INDEX_OPTIONS_CONFLICT: i32 = 85;
     pub(crate) const INDEX_KEY_SPECS_CONFLICT: i32 = 86;
     pub(crate) const CANNOT_CONVERT_TO_UNIQUE: i32 = 359;
+    pub(crate) const COLLECTION_UUID_MISMATCH: i32 = 361;
     pub(crate) const DUPLICATE_KEY: i32 = 11000;
     /// What a server says to an option that it does not know, or that its compatibility version does not admit.
     pub(crate) const UNKNOWN_OPTION: [i32; 3] = [9, 72, 40415];
@@ -29,6 +30,19 @@ pub(crate) struct Refused {
     /// 0 if it is no answer of the server.
     pub(crate) number: i32,
     pub(crate) error: Error,
+}
+
+impl Refused {
+    /// Whether the server does not know an option of the command.
+    pub(crate) fn is_about_the_option(&self, name: &str) -> bool {
+        number::UNKNOWN_OPTION.contains(&self.number) && self.error.message().contains(name)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { number: 0, error }
+    }
 }
 
 impl From<Refused> for Error {

@@ -16,16 +16,16 @@ use crate::connect::understand;
 use crate::definitions::server::{self, Refused};
 use crate::entry::{Op, entries};
 use crate::journal::{self, Before};
+use crate::turn::Turn;
 use crate::{put_off, state};
 use bson::{Bson, Document, doc};
 use mongodb::Client;
-use tidegate_model::{Code, Error, InstanceName, Mode, Result, Retry, Selection, TableName, Transaction};
+use tidegate_model::{Code, Error, Mode, Result, Retry, Selection, TableName, Transaction};
 
 /// Where changes are carried out.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) instance: &'a InstanceName,
+    pub(crate) turn: &'a Turn,
     pub(crate) selection: &'a Selection,
 }
 
@@ -55,7 +55,8 @@ pub(crate) async fn run_definitions(
     if mode == Mode::Overlap {
         refuse_copied(place, &changes).await?;
     }
-    let (client, instance) = (place.client, place.instance);
+    let (client, instance) = (&place.turn.client, &place.turn.instance);
+    place.turn.demand().await?;
     let text = changes.iter().map(Change::text).collect::<Vec<_>>().join("; ");
     let names = touched(&changes, place.selection);
     let before = journal::begin(client, instance, transaction.seq.0, &text, &names).await?;
@@ -78,7 +79,7 @@ pub(crate) async fn run_definitions(
                 outcome = carry_out(place, Setting { again: true, ..setting }, change).await;
             }
             if let Err(error) = outcome {
-                if error.retry() != Retry::Auto {
+                if error.code() == Code::SchemaChangeFailed {
                     journal::refuse(client, instance).await?;
                 }
                 return Err(error);
@@ -124,8 +125,8 @@ async fn refuse_copied(place: Place<'_>, changes: &[Change]) -> Result<()> {
         return Ok(());
     }
     for collection in ["copy", "copy_part"] {
-        let filter = doc! { "_id.instance": place.instance.as_str(), "version": { "$gt": 0 } };
-        for one in server::control(place.client, collection, filter).await? {
+        let filter = doc! { "_id.instance": place.turn.instance.as_str(), "version": { "$gt": 0 } };
+        for one in server::control(&place.turn.client, collection, filter).await? {
             let id = one.get_document("_id").ok();
             let text = |name| id.and_then(|id| id.get(name)).and_then(Bson::as_str).unwrap_or_default();
             let copied = TableName::new(text("database"), text("collection"));
@@ -143,7 +144,7 @@ async fn refuse_copied(place: Place<'_>, changes: &[Change]) -> Result<()> {
 
 /// Whether the link has neither copied the collection nor made it.
 async fn was_gone(place: Place<'_>, source: &TableName) -> Result<bool> {
-    let copied = state::read_copied(place.client, place.instance).await?;
+    let copied = state::read_copied(&place.turn.client, &place.turn.instance).await?;
     Ok(!copied.iter().any(|one| one.table == *source && one.is_begun()))
 }
 
@@ -159,14 +160,14 @@ async fn carry_out(place: Place<'_>, setting: Setting<'_>, change: &Change) -> R
             "remove the cause and run again; or carry the change out by hand in the target, say so there with \
              db.getSiblingDB('tidegate').ddl.updateOne({{'_id.instance': '{}'}}, {{$set: {{fingerprint: 'done'}}}}), and \
              run again",
-            place.instance
+            place.turn.instance
         ))
     };
     if let Wanted::Refused(why) = change.wanted {
         return Err(failed(why));
     }
     let name = place.selection.map(&change.name.database, &change.name.table);
-    let existing = server::existing(place.client, std::slice::from_ref(&name)).await?;
+    let existing = server::existing(&place.turn.client, std::slice::from_ref(&name)).await?;
     let needs_it = !matches!(change.kind, Kind::Create | Kind::Shard);
     if setting.overlap && needs_it && !existing.contains_key(&name) && was_gone(place, &change.name).await? {
         tracing::info!(
@@ -175,20 +176,26 @@ async fn carry_out(place: Place<'_>, setting: Setting<'_>, change: &Change) -> R
         );
         return Ok(());
     }
-    let collated = existing.get(&name).is_some_and(Collection::has_collation);
+    let existing = existing.get(&name);
+    let collated = existing.is_some_and(Collection::has_collation);
     for action in actions::of(change, setting, collated).map_err(|error| failed(error.message()))? {
-        perform(place, action)
-            .await
-            .map_err(|error| if error.retry() == Retry::Auto { error } else { failed(error.message()) })?;
+        let performed = perform(place, action, existing).await;
+        performed.map_err(|error| {
+            let is_answer = error.retry() != Retry::Auto && error.code() != Code::CheckpointChanged;
+            if is_answer { failed(error.message()) } else { error }
+        })?;
     }
     Ok(())
 }
 
-async fn perform(place: Place<'_>, action: Action) -> Result<()> {
-    let (client, instance) = (place.client, place.instance);
+/// `existing`: what there was of the collection that the change is about.
+async fn perform(place: Place<'_>, action: Action, existing: Option<&Collection>) -> Result<()> {
+    let (client, instance) = (&place.turn.client, &place.turn.instance);
     match action {
         Action::Run { database, command, tolerated } => {
-            match server::change(client, &database, command).await {
+            // What makes it anew is not about the one before.
+            let is_about_it = !command.contains_key("create") && database != state::DATABASE;
+            match place.turn.change(client, &database, command, existing.filter(|_| is_about_it)).await {
                 Err(Refused { number, error }) if number != 0 && tolerated.contains(&number) => {
                     tracing::debug!(%error, "a change of definitions was there already");
                     Ok(())

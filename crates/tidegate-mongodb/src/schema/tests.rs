@@ -1,6 +1,7 @@
 use super::actions::of;
 use super::*;
 use crate::definitions::normal::{Later, NEVER_S};
+use tidegate_model::InstanceName;
 
 fn change(event: Document) -> Change {
     Change::of(&event).unwrap().unwrap()

@@ -11,6 +11,7 @@ pub(crate) use copied::{MadeFor, keep, kept_tables, read_copied, record_made};
 pub(crate) use moves::{begin, forget, move_versions, reselect, take_over};
 
 use crate::connect::{run, understand};
+use bson::oid::ObjectId;
 use bson::{Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use mongodb::Client;
@@ -19,6 +20,8 @@ use tidegate_model::{
 };
 
 pub(crate) const DATABASE: &str = "tidegate";
+
+const TURN: &str = "turn";
 
 /// Made up front: a transaction that makes a collection on the way waits for locks and is refused by some servers.
 const COLLECTIONS: [&str; 13] = [
@@ -86,10 +89,28 @@ pub(crate) async fn is_resetting(client: &Client, instance: &InstanceName) -> Re
     Ok(link(client, instance).await?.is_some_and(|link| link.get_bool("resetting").unwrap_or_default()))
 }
 
+/// Whose turn it is: see [`crate::turn`].
+pub(crate) async fn turn(client: &Client, instance: &InstanceName) -> Result<Option<ObjectId>> {
+    Ok(link(client, instance).await?.and_then(|link| link.get_object_id(TURN).ok()))
+}
+
 /// Marks the link as one that is being forgotten: from now on there is no way but to go on with that.
-pub(crate) async fn begin_reset(client: &Client, instance: &InstanceName) -> Result<()> {
-    let change = doc! { "$set": { "resetting": true } };
-    update(client, "link", doc! { "_id": id_of(instance) }, change, false).await.map(|_| ())
+/// `before` is whose turn it was, where that is known.
+pub(crate) async fn begin_reset(
+    client: &Client,
+    instance: &InstanceName,
+    before: Option<ObjectId>,
+    turn: ObjectId,
+) -> Result<()> {
+    let change = doc! { "$set": { "resetting": true, TURN: turn } };
+    let mut filter = doc! { "_id": id_of(instance) };
+    if let Some(before) = before {
+        filter.insert(TURN, before);
+    }
+    if update(client, "link", filter, change, false).await? == 0 && before.is_some() {
+        return Err(crate::turn::lost(instance));
+    }
+    Ok(())
 }
 
 pub(crate) async fn enter(client: &Client, instance: &InstanceName, phase: Phase) -> Result<()> {

@@ -2,11 +2,12 @@
 
 use super::copied::{id_of_table, move_copies, parts_of, read_copied_in, table_of, whole_of};
 use super::{
-    bytes, delete_command, fields_of, id_of, in_words, insert_command, lane_of, of_instance, permit, read,
-    update_all_command, update_command,
+    TURN, bytes, delete_command, fields_of, id_of, in_words, insert_command, lane_of, of_instance, permit,
+    read, update_all_command, update_command,
 };
 use crate::session::{self, WriteSession};
 use bson::doc;
+use bson::oid::ObjectId;
 use mongodb::Client;
 use tidegate_model::{
     Code, Error, InstanceName, LaneCheckpoint, LinkState, Reselection, Result, Seq, TableName,
@@ -14,25 +15,40 @@ use tidegate_model::{
 
 /// Moves every version on and answers the state after that. What an earlier run has under way is ended; if it is being
 /// committed at this moment, this is refused as busy.
-pub(crate) async fn take_over(client: &Client, instance: &InstanceName) -> Result<Option<LinkState>> {
+pub(crate) async fn take_over(
+    client: &Client,
+    instance: &InstanceName,
+    turn: ObjectId,
+) -> Result<Option<LinkState>> {
     session::end_earlier(client, instance).await?;
     let mut session = WriteSession::open(client, instance, "take over".to_owned()).await?;
     session.begin().await?;
     permit::demand(&mut session, instance).await?;
-    move_versions(&mut session, instance).await?;
+    move_versions(&mut session, instance, turn).await?;
     session.commit().await?;
     read(client, instance).await
 }
 
-/// After this, who has written before finds another version than it left.
-pub(crate) async fn move_versions(session: &mut WriteSession, instance: &InstanceName) -> Result<()> {
+/// After this, who has written before finds another version than it left, and who has changed definitions another turn.
+pub(crate) async fn move_versions(
+    session: &mut WriteSession,
+    instance: &InstanceName,
+    turn: ObjectId,
+) -> Result<()> {
+    let whose = doc! { "$set": { TURN: turn } };
+    session.control(&update_command("link", doc! { "_id": id_of(instance) }, whose, false)).await?;
     let change = doc! { "$inc": { "version": 1_i64 } };
     session.control(&update_all_command("checkpoint", of_instance(instance), change)).await?;
     move_copies(session, instance).await
 }
 
 /// Writes the documents of a new link.
-pub(crate) async fn begin(client: &Client, instance: &InstanceName, state: &LinkState) -> Result<()> {
+pub(crate) async fn begin(
+    client: &Client,
+    instance: &InstanceName,
+    state: &LinkState,
+    turn: ObjectId,
+) -> Result<()> {
     let (phase, until) = in_words(state.phase);
     let mut session = WriteSession::open(client, instance, "begin".to_owned()).await?;
     session.begin().await?;
@@ -44,6 +60,7 @@ pub(crate) async fn begin(client: &Client, instance: &InstanceName, state: &Link
         "source": state.source.as_str(),
         "selection": state.selection.as_str(),
         "resetting": false,
+        TURN: turn,
     };
     session.control(&insert_command("link", link)).await?;
     for lane in &state.lanes {
@@ -56,10 +73,17 @@ pub(crate) async fn begin(client: &Client, instance: &InstanceName, state: &Link
     session.commit().await
 }
 
-/// Forgets the link.
-pub(crate) async fn forget(client: &Client, instance: &InstanceName) -> Result<()> {
+/// Forgets the link, as long as it is this turn, where one is given.
+pub(crate) async fn forget(client: &Client, instance: &InstanceName, turn: Option<ObjectId>) -> Result<()> {
     let mut session = WriteSession::open(client, instance, "forget".to_owned()).await?;
     session.begin().await?;
+    if let Some(turn) = turn {
+        let link = doc! { "_id": id_of(instance), TURN: turn };
+        if session.control(&delete_command("link", link)).await? == 0 {
+            session.abort().await;
+            return Err(crate::turn::lost(instance));
+        }
+    }
     for collection in super::COLLECTIONS {
         session.control(&delete_command(collection, of_instance(instance))).await?;
     }

@@ -3,6 +3,7 @@
 use super::{find, id_of, insert_command, integer, move_versions, unsigned, update_command};
 use crate::session::{self, WriteSession};
 use bson::doc;
+use bson::oid::ObjectId;
 use mongodb::Client;
 use tidegate_model::{Code, Error, InstanceName, Permit, Result};
 
@@ -47,7 +48,8 @@ pub(crate) async fn change(
         return Err(Error::new(Code::GenerationChanged, what));
     }
     if moves {
-        move_versions(&mut session, instance).await?;
+        // Nobody's, until somebody takes over.
+        move_versions(&mut session, instance, ObjectId::new()).await?;
     }
     session.commit().await.map(|()| after)
 }

@@ -144,6 +144,10 @@ impl Link {
         &self.name
     }
 
+    pub(crate) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
     pub(crate) fn source(&self) -> MongoSource {
         MongoSource::new(endpoint(&self.pair.source), self.selection.clone(), &[])
     }

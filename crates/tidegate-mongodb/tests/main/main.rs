@@ -8,5 +8,6 @@ mod matrix;
 mod overlap;
 mod servers;
 mod stops;
+mod turns;
 mod updates;
 mod values;
