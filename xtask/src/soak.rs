@@ -52,9 +52,9 @@ pub(crate) enum Action {
     /// Applications move to the target and come back, under load, again and again: nothing is lost, nothing goes round in
     /// circles, and nothing is written where nobody may
     Failback {
-        /// Of which kind both servers are: mysql or mariadb
-        #[arg(long, value_parser = flavour, default_value = "mysql")]
-        flavour: Flavour,
+        /// Of which kind both servers are
+        #[arg(long, alias = "flavour", value_enum, default_value = "mysql")]
+        engine: Engine,
         /// How often applications move there and back
         #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
         cycles: u64,
@@ -103,13 +103,15 @@ pub(crate) fn run(action: &Action) -> Result<(), String> {
             mutations::run(names)
         }
         Action::Api { examples, seed } => api(&Program::build()?, *examples, *seed),
-        Action::Failback { flavour, cycles, seconds, kill } => {
-            tidegate_sandbox::install_flavour(*flavour)?;
-            tidegate_sandbox::sysbench()?;
+        Action::Failback { engine, cycles, seconds, kill } => {
+            engine.install()?;
+            if *engine != Engine::Mongodb {
+                tidegate_sandbox::sysbench()?;
+            }
             let program = if *kill { Program::build_for_tests()? } else { Program::build()? };
             let course =
                 failback::Course { cycles: *cycles, load: Duration::from_secs(*seconds), kill: *kill };
-            failback::run(&program, *flavour, &course)
+            failback::run(&program, *engine, &course)
         }
         Action::Kill { engine, range, stepdown, kill_member } => {
             let trouble =
@@ -122,11 +124,6 @@ pub(crate) fn run(action: &Action) -> Result<(), String> {
             mongodb::lost_log(&Program::build()?)
         }
     }
-}
-
-fn flavour(name: &str) -> Result<Flavour, String> {
-    let known = Flavour::ALL.into_iter().find(|flavour| flavour.name() == name);
-    known.ok_or_else(|| format!("there are {}", Flavour::ALL.map(Flavour::name).join(" and ")))
 }
 
 /// Runs `count` seeds from the first on, and fails when one of them did.

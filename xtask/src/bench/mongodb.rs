@@ -12,6 +12,7 @@ use super::servers::DEADLINE;
 use crate::process::{Process, Usage, tied};
 use crate::program::{Program, Route};
 
+const LOOP: &str = include_str!("mongodb/loop.py");
 const COPIER: &str = include_str!("mongodb/copier.py");
 const TAILER: &str = include_str!("mongodb/tailer.py");
 const TRAFFIC: &str = include_str!("mongodb/traffic.py");
@@ -28,7 +29,8 @@ const OPLOG_MB: u32 = 4096;
 /// The document that ends the traffic.
 const LAST: &str = "last";
 
-const COPY_PEER: &str = "pymongo: find, insert_many, 4 threads";
+const LOOP_PEER: &str = "pymongo: find, insert_many";
+const COPY_PEER: &str = "pymongo: raw documents, ranges, 4 threads";
 const TAIL_PEER: &str = "pymongo: change stream, bulk_write";
 
 fn set(bench: &Bench, name: &str) -> Result<ReplicaSet, String> {
@@ -105,21 +107,30 @@ pub(super) fn copy(bench: &Bench) -> Result<Vec<Measured>, String> {
     let rows = bench.scaled(DOCUMENTS);
     let (source, target) = (set(bench, "source")?, set(bench, "target")?);
     traffic(&source, &["fill", &rows.to_string()])?;
-    let (mut ours, mut peer) = (Vec::new(), Vec::new());
+    let (mut ours, mut plain, mut tuned) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..bench.runs {
         let route = route(bench, &source, &target, &format!("copy-{run}"));
         ours.push(per_second(rows, sync(&bench.program, &route, &source, &target)?));
         expect_same(&source, &target)?;
         target.python("client.drop_database('bench'); client.drop_database('tidegate')")?;
-        let before = (source.cpu_seconds(), target.cpu_seconds());
-        let (_, usage) = script(&source, COPIER, &[&target.url(), "bench", "rows", COPIER_THREADS])?;
-        peer.push(per_second(rows, sample(usage, before, &source, &target)));
-        expect_same(&source, &target)?;
-        target.python("client.drop_database('bench')")?;
+        let url = target.url();
+        let words = [url.as_str(), "bench", "rows"];
+        let tuned_words = [&words[..], &[COPIER_THREADS]].concat();
+        let peers = [(LOOP, &words[..], &mut plain), (COPIER, &tuned_words[..], &mut tuned)];
+        for (text, words, samples) in peers {
+            let before = (source.cpu_seconds(), target.cpu_seconds());
+            let (_, usage) = script(&source, text, words)?;
+            samples.push(per_second(rows, sample(usage, before, &source, &target)));
+            expect_same(&source, &target)?;
+            target.python("client.drop_database('bench')")?;
+        }
     }
     let measure =
-        Measure { scenario: "mongo-copy", unit: "docs/s", peer_name: COPY_PEER, higher_is_better: true };
-    Ok(vec![Measured::new(measure, &ours, &peer)])
+        |scenario, peer_name| Measure { scenario, unit: "docs/s", peer_name, higher_is_better: true };
+    Ok(vec![
+        Measured::new(measure("mongo-copy", LOOP_PEER), &ours, &plain),
+        Measured::new(measure("mongo-copy-tuned", COPY_PEER), &ours, &tuned),
+    ])
 }
 
 pub(super) fn catchup_mixed(bench: &Bench) -> Result<Vec<Measured>, String> {

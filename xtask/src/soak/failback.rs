@@ -3,24 +3,27 @@
 //! in use by a link. With `kill` the service crashes at every point of every move.
 
 mod crash;
-mod journal;
+mod mongodb;
+mod mysql;
 mod pair;
-mod traffic;
+mod stage;
 
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tidegate_sandbox::{Flavour, Server};
+use tidegate_sandbox::Flavour;
 
-use super::arena::Arena;
-use super::compare;
+use crate::engine::Engine;
 use crate::program::Program;
 use crate::wait::{self, Stop};
 use crash::Hits;
-use journal::Journal;
+use mongodb::Mongodb;
+use mysql::Mysql;
 use pair::{FORWARD, Pair, REVERSE};
-use traffic::{DATABASE, Traffic};
+use stage::Stage;
+
+const DATABASE: &str = "soak_failback";
 
 /// A link that rests reads its source's log up to now within this time.
 const READ_DEADLINE: Duration = Duration::from_secs(60);
@@ -53,6 +56,10 @@ impl Side {
         if self == Side::A { Side::B } else { Side::A }
     }
 
+    fn at(self) -> usize {
+        usize::from(self == Side::B)
+    }
+
     fn name(self) -> &'static str {
         if self == Side::A { "A" } else { "B" }
     }
@@ -69,8 +76,8 @@ impl Side {
 }
 
 /// What is known of one side.
+#[derive(Default)]
 struct Ledger {
-    journal: Journal,
     /// What its link must have captured by now.
     captured: u64,
     /// Committed by applications since the reverse was made.
@@ -78,7 +85,7 @@ struct Ledger {
 }
 
 struct Campaign<'a> {
-    arena: &'a Arena,
+    stage: &'a mut dyn Stage,
     course: &'a Course,
     pair: Pair<'a>,
     ledgers: [Ledger; 2],
@@ -90,26 +97,30 @@ struct Campaign<'a> {
     takeovers: Vec<f64>,
 }
 
-pub(super) fn run(program: &Program, flavour: Flavour, course: &Course) -> Result<(), String> {
-    let mut arena = Arena::open(flavour)?;
-    match campaign(program, &arena, course) {
+pub(super) fn run(program: &Program, engine: Engine, course: &Course) -> Result<(), String> {
+    let mut stage: Box<dyn Stage> = match engine {
+        Engine::Mysql => Box::new(Mysql::open(Flavour::Mysql)?),
+        Engine::Mariadb => Box::new(Mysql::open(Flavour::Mariadb)?),
+        Engine::Mongodb => Box::new(Mongodb::open()?),
+    };
+    match campaign(program, stage.as_mut(), course) {
         Ok(summary) => {
             println!("{summary}");
             Ok(())
         }
         Err(text) => {
-            let kept = arena.keep()?;
+            let kept = stage.keep()?;
             println!("what is left is in {}", kept.display());
             Err(text)
         }
     }
 }
 
-fn campaign(program: &Program, arena: &Arena, course: &Course) -> Result<String, String> {
+fn campaign(program: &Program, stage: &mut dyn Stage, course: &Course) -> Result<String, String> {
     let started = Instant::now();
-    let home = arena.folder.join("service");
+    let home = stage.folder().join("service");
     fs::create_dir_all(&home).map_err(|error| format!("cannot create {}: {error}", home.display()))?;
-    let mut campaign = Campaign::begin(program, arena, course, &home)?;
+    let mut campaign = Campaign::begin(program, stage, course, &home)?;
     // Once more at the end, so that the last load is on A too.
     for number in 1..=course.turns() {
         let side = if number.is_multiple_of(2) { Side::B } else { Side::A };
@@ -128,29 +139,26 @@ impl<'a> Campaign<'a> {
     /// Until the reverse collects. The copy is made under load.
     fn begin(
         program: &'a Program,
-        arena: &'a Arena,
+        stage: &'a mut dyn Stage,
         course: &'a Course,
         home: &'a Path,
     ) -> Result<Campaign<'a>, String> {
-        let [a, b] = [&arena.source, &arena.target];
-        traffic::admit(a)?;
-        traffic::admit(b)?;
-        traffic::prepare(a)?;
         let pair = Pair::open(program, home)?;
-        let load = Traffic::start(a, &arena.folder, None)?;
-        pair.begin(&a.url(), &b.url())?;
-        load.stop(a)?;
-        make_last(a, b, "last_before_the_reverse")?;
+        let load = stage.load(Side::A, None)?;
+        pair.begin(&stage.url(Side::A), &stage.url(Side::B), stage.password())?;
+        load.stop()?;
+        make_last(stage, Side::A, "last_before_the_reverse")?;
         pair.wait_until_level(FORWARD)?;
         pair.begin_reverse()?;
-        let ledger = |server: &Server, link: &str| -> Result<Ledger, String> {
-            let captured = wait::until(READ_DEADLINE, || pair.captured(link))?;
-            let captured = captured.ok_or_else(|| format!("{link} does not say what it has captured"))?;
-            Ok(Ledger { journal: Journal::begin(server)?, captured, committed: 0 })
-        };
-        let ledgers = [ledger(a, FORWARD)?, ledger(b, REVERSE)?];
+        let mut ledgers = [Ledger::default(), Ledger::default()];
+        for side in [Side::A, Side::B] {
+            let captured = wait::until(READ_DEADLINE, || pair.captured(side.link()))?;
+            let unsaid = || format!("{} does not say what it has captured", side.link());
+            ledgers[side.at()].captured = captured.ok_or_else(unsaid)?;
+            stage.begin_journal(side)?;
+        }
         let mut campaign = Campaign {
-            arena,
+            stage,
             course,
             pair,
             ledgers,
@@ -164,12 +172,8 @@ impl<'a> Campaign<'a> {
         Ok(campaign)
     }
 
-    fn server(&self, side: Side) -> &'a Server {
-        if side == Side::A { &self.arena.source } else { &self.arena.target }
-    }
-
     fn ledger(&mut self, side: Side) -> &mut Ledger {
-        &mut self.ledgers[usize::from(side == Side::B)]
+        &mut self.ledgers[side.at()]
     }
 
     /// Load on one side, then the move to the other.
@@ -193,32 +197,26 @@ impl<'a> Campaign<'a> {
 
     /// What one link wrote in the last turn the other has read for certain once it brings what was written after it.
     fn end(&mut self) -> Result<(), String> {
-        let (source, target) = (self.server(Side::B), self.server(Side::A));
         self.pair.wait_until_streams(REVERSE)?;
-        make_last(source, target, "last_of_all")?;
+        make_last(self.stage, Side::B, "last_of_all")?;
         self.check(Side::B).map(drop)
     }
 
     fn load(&mut self, side: Side, number: u64) -> Result<(), String> {
-        let server = self.server(side);
-        let load = Traffic::start(server, &self.arena.folder, Some(number))?;
+        let load = self.stage.load(side, Some(number))?;
         // Nobody else asks, so this is the time.
         Stop::default().within(self.course.load);
         if self.course.kill {
             crash::under_load(&mut self.pair, side.link(), &mut self.hits)?;
         }
-        self.schema_changes += load.stop(server)?;
+        self.schema_changes += load.stop()?;
         Ok(())
     }
 
     /// Everything that must hold when `side` was in use and nobody writes any more. Answers what applications committed.
     fn check(&mut self, side: Side) -> Result<u64, String> {
         self.compare()?;
-        let read = |campaign: &mut Self, side: Side| {
-            let server = campaign.server(side);
-            campaign.ledger(side).journal.read(server, DATABASE)
-        };
-        let (used, other) = (read(self, side)?, read(self, side.other())?);
+        let (used, other) = (self.stage.written(side)?, self.stage.written(side.other())?);
         if used.by_applications == 0 || other.by_links == 0 {
             return Err(format!("nothing was written: {used:?} on {}, {other:?} on the other", side.name()));
         }
@@ -250,10 +248,9 @@ impl<'a> Campaign<'a> {
     }
 
     fn compare(&mut self) -> Result<(), String> {
-        let (a, b) = (&self.arena.source, &self.arena.target);
         self.comparisons += 1;
-        let difference = compare::difference(a, b, DATABASE, &self.arena.folder)?;
-        difference
+        self.stage
+            .difference()?
             .map_or(Ok(()), |text| Err(format!("A (here the source) and B (the target) differ: {text}")))
     }
 
@@ -279,7 +276,7 @@ impl<'a> Campaign<'a> {
         format!(
             "{}: {} cycles; {} transactions on A and {} on B captured, {} schema changes; 0 echoes, 0 on the wrong side, \
              {} comparisons identical; {how} ({:.0} s)",
-            self.arena.flavour.name(),
+            self.stage.name(),
             self.course.cycles,
             a.committed,
             b.committed,
@@ -291,11 +288,8 @@ impl<'a> Campaign<'a> {
 }
 
 /// Writes something to the one side, and waits until it is on the other: then a link has captured all that came before it.
-fn make_last(source: &Server, target: &Server, table: &str) -> Result<(), String> {
-    source.sql(&format!("CREATE TABLE {DATABASE}.{table} (id INT PRIMARY KEY)"))?;
-    let tables = format!(
-        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '{DATABASE}' AND table_name = '{table}'"
-    );
-    let arrived = wait::until(READ_DEADLINE, || Ok((target.sql(&tables)? == "1").then_some(())))?;
-    arrived.ok_or_else(|| format!("{table} does not come to the other side"))
+fn make_last(stage: &dyn Stage, side: Side, name: &str) -> Result<(), String> {
+    stage.write_last(side, name)?;
+    let arrived = wait::until(READ_DEADLINE, || Ok(stage.has_last(side.other(), name)?.then_some(())))?;
+    arrived.ok_or_else(|| format!("{name} does not come to the other side"))
 }

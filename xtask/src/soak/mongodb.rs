@@ -16,6 +16,7 @@ use super::random::Random;
 use crate::program::{Program, Route};
 use crate::wait::{self, Stop};
 use arena::Arena;
+pub(super) use arena::keep;
 pub(super) use lost_log::run as lost_log;
 use workload::{Done, Load};
 
@@ -107,7 +108,7 @@ fn one_seed(program: &Program, arena: &Arena, seed: u64, trouble: Trouble) -> Re
     let mut last = program.sync(&route, &["--until-caught-up"])?;
     let ended = last.finish(CATCH_UP_DEADLINE).map_err(|text| format!("{text}; {}", route.last_words()))?;
     ended.expect_success(&route)?;
-    if let Some(difference) = difference(arena, &databases)? {
+    if let Some(difference) = difference(&arena.source, &arena.target, &databases)? {
         return Err(difference);
     }
     check_counters(&arena.target, &databases[0], &done)?;
@@ -205,9 +206,13 @@ fn phase(target: &ReplicaSet, name: &str) -> &'static str {
 }
 
 /// The first difference between both sides, found by a program that has nothing of ours.
-fn difference(arena: &Arena, databases: &[String]) -> Result<Option<String>, String> {
-    let mut command = arena.source.python_command()?;
-    command.args(["-c", COMPARE, &arena.target.url()]).args(databases);
+pub(super) fn difference(
+    source: &ReplicaSet,
+    target: &ReplicaSet,
+    databases: &[String],
+) -> Result<Option<String>, String> {
+    let mut command = source.python_command()?;
+    command.env("MONGO_TARGET_URL", target.known_url()).args(["-c", COMPARE]).args(databases);
     let output = command.output().map_err(|error| format!("cannot run python3: {error}"))?;
     if !output.status.success() {
         return Err(format!("the comparison failed: {}", String::from_utf8_lossy(&output.stderr).trim()));

@@ -26,6 +26,11 @@ impl Address {
         self.url_with(if self.password.is_some() { "root@" } else { "" })
     }
 
+    /// The same with the password.
+    pub(super) fn known_url(&self) -> String {
+        self.url_with(&self.password.map_or_else(String::new, |password| format!("root:{password}@")))
+    }
+
     fn url_with(&self, user: &str) -> String {
         let hosts: Vec<String> = self.ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         let hosts = hosts.join(",");
@@ -36,8 +41,7 @@ impl Address {
     /// A Python that finds the set's address, with the password, in MONGO_URL. The caller adds what it runs.
     pub(super) fn command(&self) -> Result<Command, String> {
         let mut command = install::python()?;
-        let user = self.password.map_or_else(String::new, |password| format!("root:{password}@"));
-        command.env("MONGO_URL", self.url_with(&user));
+        command.env("MONGO_URL", self.known_url());
         Ok(command)
     }
 

@@ -107,6 +107,11 @@ impl ReplicaSet {
         self.address().url()
     }
 
+    /// The same with the password, if there is one.
+    pub fn known_url(&self) -> String {
+        self.address().known_url()
+    }
+
     /// The password of the user in the address, in a set with access control.
     pub fn password(&self) -> Option<&'static str> {
         self.settings.options.auth.then_some(PASSWORD)

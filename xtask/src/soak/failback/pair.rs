@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::traffic::DATABASE;
+use super::DATABASE;
 use crate::program::Program;
 use crate::service::Service;
 use crate::wait;
@@ -67,18 +67,17 @@ impl<'a> Pair<'a> {
     }
 
     /// Makes the instance, and waits until it has copied everything.
-    pub(super) fn begin(&self, source: &str, target: &str) -> Result<(), String> {
+    pub(super) fn begin(&self, source: &str, target: &str, password: Option<&str>) -> Result<(), String> {
         let include = format!("{DATABASE}.*");
-        self.service.ask(&[
-            "create",
-            FORWARD,
-            "--source",
-            source,
-            "--target",
-            target,
-            "--include",
-            &include,
-        ])?;
+        let file = self.home.join("database-password");
+        let path = file.display().to_string();
+        let mut words =
+            vec!["create", FORWARD, "--source", source, "--target", target, "--include", &include];
+        if let Some(password) = password {
+            std::fs::write(&file, password).map_err(|error| format!("cannot write {path}: {error}"))?;
+            words.extend(["--source-password-file", &path, "--target-password-file", &path]);
+        }
+        self.service.ask(&words)?;
         self.service.ask(&["start", FORWARD])?;
         self.wait_until_streams(FORWARD)
     }

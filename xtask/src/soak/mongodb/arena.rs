@@ -1,7 +1,7 @@
 //! Two replica sets for a campaign, and what becomes of them when it has failed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tidegate_sandbox::mongo::{Options, ReplicaSet};
 use tidegate_sandbox::{scratch, workspace_root};
@@ -22,18 +22,22 @@ impl Arena {
 
     /// Ends the servers and moves everything to where no later run sweeps it away.
     pub(super) fn keep(&mut self) -> Result<PathBuf, String> {
-        for set in [&mut self.source, &mut self.target] {
-            set.stop();
-            set.keep();
-        }
-        let kept = workspace_root().join(".sandbox").join("failed");
-        fs::create_dir_all(&kept).map_err(|error| format!("cannot create {}: {error}", kept.display()))?;
-        let kept = kept.join(self.folder.file_name().unwrap_or_default());
-        fs::rename(&self.folder, &kept).map_err(|error| {
-            format!("cannot move {} to {}: {error}", self.folder.display(), kept.display())
-        })?;
-        Ok(kept)
+        keep(&self.folder, [&mut self.source, &mut self.target])
     }
+}
+
+/// Ends the sets, whose folders are in this one, and moves it to where no later run sweeps it away.
+pub(in crate::soak) fn keep(folder: &Path, sets: [&mut ReplicaSet; 2]) -> Result<PathBuf, String> {
+    for set in sets {
+        set.stop();
+        set.keep();
+    }
+    let kept = workspace_root().join(".sandbox").join("failed");
+    fs::create_dir_all(&kept).map_err(|error| format!("cannot create {}: {error}", kept.display()))?;
+    let kept = kept.join(folder.file_name().unwrap_or_default());
+    fs::rename(folder, &kept)
+        .map_err(|error| format!("cannot move {} to {}: {error}", folder.display(), kept.display()))?;
+    Ok(kept)
 }
 
 impl Drop for Arena {

@@ -1,4 +1,5 @@
-"""Whether two deployments hold the same: `compare.py TARGET DATABASE...`; says the first difference, or nothing."""
+"""Whether two deployments hold the same: `compare.py DATABASE...`, with the target's address in
+MONGO_TARGET_URL; says the first difference, or nothing."""
 
 import os
 import sys
@@ -7,7 +8,7 @@ import pymongo
 from bson.raw_bson import RawBSONDocument
 from bson import decode, json_util
 
-source, target = pymongo.MongoClient(os.environ["MONGO_URL"]), pymongo.MongoClient(sys.argv[1])
+source, target = pymongo.MongoClient(os.environ["MONGO_URL"]), pymongo.MongoClient(os.environ["MONGO_TARGET_URL"])
 RAW = pymongo.MongoClient(document_class=RawBSONDocument, connect=False).codec_options
 
 
@@ -59,7 +60,7 @@ def difference(database):
     return None
 
 
-for wanted in sys.argv[2:]:
+for wanted in sys.argv[1:]:
     found = difference(wanted)
     if found:
         print(found)

@@ -10,9 +10,10 @@ use std::{iter, sync::Arc};
 use tidegate_sandbox::Server;
 
 use crate::process::{Process, tied};
+use crate::soak::failback::DATABASE;
+use crate::soak::failback::stage::Load;
 use crate::wait::{self, Stop};
 
-pub(super) const DATABASE: &str = "soak_failback";
 /// Who writes there. The links log in as somebody else, so that it can be seen when the last of these has gone.
 const ACCOUNT: &str = "application";
 const TABLES: u64 = 3;
@@ -53,15 +54,16 @@ fn sysbench(server: &Server) -> Result<Command, String> {
 }
 
 /// It runs until it is stopped.
-pub(super) struct Traffic {
+pub(super) struct Traffic<'a> {
+    server: &'a Server,
     sysbench: Process,
     stop: Arc<Stop>,
     changes: JoinHandle<Result<u64, String>>,
 }
 
-impl Traffic {
+impl<'a> Traffic<'a> {
     /// `number` tells this one's tables and columns from those of every other; without one no table changes.
-    pub(super) fn start(server: &Server, folder: &Path, number: Option<u64>) -> Result<Traffic, String> {
+    pub(super) fn start(server: &'a Server, folder: &Path, number: Option<u64>) -> Result<Self, String> {
         let path = folder.join("sysbench.log");
         let log = File::options().create(true).append(true).open(&path);
         let log = log.map_err(|error| format!("cannot open {}: {error}", path.display()))?;
@@ -73,11 +75,12 @@ impl Traffic {
         let (asked, mut client) = (stop.clone(), server.client("mysql")?);
         client.args(["--default-character-set=utf8mb4", DATABASE, "-e"]);
         let changes = thread::spawn(move || change_tables(&client, &asked, number));
-        Ok(Traffic { sysbench, stop, changes })
+        Ok(Self { server, sysbench, stop, changes })
     }
+}
 
-    /// Ends it, and returns when the server has nothing more of it in hand. Answers how often a table was changed.
-    pub(super) fn stop(mut self, server: &Server) -> Result<u64, String> {
+impl Load for Traffic<'_> {
+    fn stop(mut self: Box<Self>) -> Result<u64, String> {
         let ended_early = self.sysbench.has_ended();
         self.stop.ask();
         self.sysbench.kill();
@@ -88,7 +91,7 @@ impl Traffic {
         }
         let sessions =
             format!("SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{ACCOUNT}'");
-        let gone = wait::until(GONE_DEADLINE, || Ok((server.sql(&sessions)? == "0").then_some(())))?;
+        let gone = wait::until(GONE_DEADLINE, || Ok((self.server.sql(&sessions)? == "0").then_some(())))?;
         gone.ok_or_else(|| "the sessions of the load do not end".to_owned())?;
         Ok(changes)
     }

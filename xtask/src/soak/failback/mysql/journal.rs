@@ -2,21 +2,14 @@
 
 use tidegate_sandbox::{Flavour, Server};
 
+use crate::soak::failback::stage::Written;
+
 /// Reads one server's log file by file, each part once.
 pub(super) struct Journal {
     /// The first log file that was not counted yet.
     next: String,
     /// The server's own number, which MariaDB notes with every transaction that no link marks.
     server_id: String,
-}
-
-/// Transactions of one part of a log that touch one database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Written {
-    /// With no mark: an application's, or a person's.
-    pub(super) by_applications: u64,
-    /// With a link's mark.
-    pub(super) by_links: u64,
 }
 
 impl Journal {
