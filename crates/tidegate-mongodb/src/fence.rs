@@ -7,6 +7,7 @@
 
 use crate::check::{Deployment, Grants, Scope, ask, check_fence_version, deployment};
 use crate::connect::{Endpoint, understand};
+use crate::session;
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
 use mongodb::{Client, Collection};
@@ -73,6 +74,8 @@ impl MongoFence {
             self.set(&client, doc! { "$setOnInsert": standing }, true).await?;
         }
         self.set(&client, doc! { "$unset": { "opening": "" } }, false).await?;
+        // The server waits for what a run has left open that is dead. No other one writes now.
+        session::end_earlier(&client, &self.instance).await?;
         block(&client).await?;
         self.look_again(&client).await
     }

@@ -3,6 +3,7 @@
 mod changes;
 mod compare;
 mod definitions;
+mod fence;
 mod link;
 mod matrix;
 mod overlap;

@@ -44,11 +44,11 @@ fn shared(slot: usize) -> Arc<Site> {
 }
 
 impl Site {
-    fn start(options: Options) -> Self {
+    pub(crate) fn start(options: Options) -> Self {
         let home = scratch("mongo").expect("a scratch folder");
         let set = ReplicaSet::start(options, &home).expect("a running set");
         let runtime = Runtime::new().expect("a runtime");
-        let client = runtime.block_on(Client::with_uri_str(set.url())).expect("a client");
+        let client = runtime.block_on(Client::with_uri_str(set.known_url())).expect("a client");
         Self { client, runtime, set }
     }
 
