@@ -6,6 +6,7 @@ mod compare;
 mod failback;
 mod kill;
 mod links;
+mod lives;
 mod model;
 mod mongodb;
 mod mutations;
@@ -104,10 +105,6 @@ pub(crate) fn run(action: &Action) -> Result<(), String> {
         }
         Action::Api { examples, seed } => api(&Program::build()?, *examples, *seed),
         Action::Failback { engine, cycles, seconds, kill } => {
-            engine.install()?;
-            if *engine != Engine::Mongodb {
-                tidegate_sandbox::sysbench()?;
-            }
             let program = if *kill { Program::build_for_tests()? } else { Program::build()? };
             let course =
                 failback::Course { cycles: *cycles, load: Duration::from_secs(*seconds), kill: *kill };
@@ -130,6 +127,12 @@ pub(crate) fn run(action: &Action) -> Result<(), String> {
 pub(crate) fn kill(program: &Program, engine: Engine, count: u64) -> Result<(), String> {
     engine.install()?;
     kill_under(program, engine, 1, count, mongodb::Trouble::default())
+}
+
+/// There and back once, with a crash at every point of every move. The long campaign is `cargo xtask soak failback --kill`.
+pub(crate) fn failback_through_crashes(program: &Program, engine: Engine) -> Result<(), String> {
+    let course = failback::Course { cycles: 1, load: Duration::from_secs(2), kill: true };
+    failback::run(program, engine, &course)
 }
 
 fn kill_under(

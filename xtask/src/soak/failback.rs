@@ -98,6 +98,7 @@ struct Campaign<'a> {
 }
 
 pub(super) fn run(program: &Program, engine: Engine, course: &Course) -> Result<(), String> {
+    engine.install()?;
     let mut stage: Box<dyn Stage> = match engine {
         Engine::Mysql => Box::new(Mysql::open(Flavour::Mysql)?),
         Engine::Mariadb => Box::new(Mysql::open(Flavour::Mariadb)?),

@@ -21,6 +21,7 @@ pub(super) struct Mysql {
 
 impl Mysql {
     pub(super) fn open(flavour: Flavour) -> Result<Self, String> {
+        tidegate_sandbox::sysbench()?;
         let arena = Arena::open(flavour)?;
         traffic::admit(&arena.source)?;
         traffic::admit(&arena.target)?;
