@@ -26,6 +26,16 @@ export function sql(side, statements, account = 'root') {
   return ran.stdout.split('\n').filter(Boolean).map((line) => line.split('\t'));
 }
 
+/** Runs Python that finds `client` of a deployment, `source` or `target`; answers what it prints. */
+export function python(side, script) {
+  const { client, environment } = stage.mongodb[side];
+  const [program, ...args] = client;
+  const input = `import os, pymongo\nclient = pymongo.MongoClient(os.environ['MONGO_URL'])\n${script}`;
+  const ran = spawnSync(program, args, { input, encoding: 'utf8', env: { ...process.env, ...environment } });
+  if (ran.status !== 0) throw new Error(`${side}: ${ran.stderr}\n${script}`);
+  return ran.stdout.trim();
+}
+
 export function endpoint(side) {
   return { url: `mysql://root@${stage[side].host}:${stage[side].port}/` };
 }

@@ -52,13 +52,15 @@ export function cli(draft: Draft, isNew: boolean): string {
 
 function endJson(end: End): Record<string, unknown> {
   const options = optionsOf(end);
+  const region = end.region ? { region: end.region } : {};
+  if (end.engine === 'mongodb') return { url: urlOf(end), ...region };
   return {
     engine: end.engine,
     host: end.host.trim(),
     ...(end.port ? { port: end.port } : {}),
     user: end.user.trim(),
     ...(Object.keys(options).length > 0 ? { options } : {}),
-    ...(end.region ? { region: end.region } : {}),
+    ...region,
   };
 }
 

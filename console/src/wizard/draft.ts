@@ -2,17 +2,21 @@
 import type { Instance, Schemas } from '../api/client';
 import { type Choice, fromObjects, NOTHING, toObjects } from './choice';
 
-export type Engine = 'mysql' | 'mariadb';
+export type Engine = 'mysql' | 'mariadb' | 'mongodb';
 export type Spec = Schemas['EndpointSpec'];
 
 export interface End {
   engine: Engine;
+  /** With MongoDB any number of members, each with its port. */
   host: string;
   port: number | null;
   user: string;
   password: string;
   sslMode: string;
   sslCa: string;
+  /** Of MongoDB alone, as all that follows `//` but the user. */
+  replicaSet: string;
+  authSource: string;
   region: string;
 }
 
@@ -35,7 +39,7 @@ export interface Tuning {
 
 const GIB = 1024 ** 3;
 const HOUR = 3600;
-const NO_END: End = { engine: 'mysql', host: '', port: 3306, user: '', password: '', sslMode: '', sslCa: '', region: '' };
+const NO_END: End = { engine: 'mysql', host: '', port: 3306, user: '', password: '', sslMode: '', sslCa: '', replicaSet: '', authSource: '', region: '' };
 
 export function newDraft(kind: Draft['kind']): Draft {
   return {
@@ -49,10 +53,31 @@ export function newDraft(kind: Draft['kind']): Draft {
   };
 }
 
+const MONGODB_SHAPE = /^mongodb:\/\/(?:([^@/]*)@)?([^/?#]*)\/?(?:\?(.*))?$/i;
 const URL_SHAPE = /^([a-z0-9+]+):\/\/(?:([^@/]*)@)?(\[[^\]]+\]|[^:/?#]*)(?::(\d+))?[^?]*(?:\?(.*))?$/i;
 
-/** The parts of `mysql://user@host:port/?options`. */
+/** The parts of `mongodb://user@host:port,host:port/?options`. */
+function mongodbEndOf(found: RegExpExecArray, region: string): End {
+  const options = new URLSearchParams(found[3] ?? '');
+  const said = (name: string) => options.get(name) ?? '';
+  return {
+    engine: 'mongodb',
+    host: found[2] ?? '',
+    port: null,
+    user: decodeURIComponent(found[1] ?? ''),
+    password: '',
+    sslMode: said('tls'),
+    sslCa: said('tlsCAFile'),
+    replicaSet: said('replicaSet'),
+    authSource: said('authSource'),
+    region,
+  };
+}
+
+/** The parts of a URL. */
 export function endOf(spec: Spec): End {
+  const mongodb = MONGODB_SHAPE.exec(spec.url ?? '');
+  if (mongodb) return mongodbEndOf(mongodb, spec.region ?? '');
   const found = URL_SHAPE.exec(spec.url ?? '');
   if (!found) return { ...NO_END, region: spec.region ?? '' };
   const options = new URLSearchParams(found[5] ?? '');
@@ -64,11 +89,17 @@ export function endOf(spec: Spec): End {
     password: '',
     sslMode: options.get('ssl-mode') ?? '',
     sslCa: options.get('ssl-ca') ?? '',
+    replicaSet: '',
+    authSource: '',
     region: spec.region ?? '',
   };
 }
 
 export function optionsOf(end: End): Record<string, string> {
+  if (end.engine === 'mongodb') {
+    const all = { replicaSet: end.replicaSet, authSource: end.authSource, tls: end.sslMode, tlsCAFile: end.sslCa };
+    return Object.fromEntries(Object.entries(all).flatMap(([name, value]) => (value.trim() ? [[name, value.trim()]] : [])));
+  }
   return { ...(end.sslMode ? { 'ssl-mode': end.sslMode } : {}), ...(end.sslCa.trim() ? { 'ssl-ca': end.sslCa.trim() } : {}) };
 }
 
@@ -81,12 +112,20 @@ export const keepsPassword = (end: End, before: Spec | undefined) => !!before &&
 export function specOf(end: End, before?: Spec): Spec {
   const rest = { ...(end.region ? { region: end.region } : {}), ...(end.password ? { password: end.password } : {}) };
   if (before?.url && isSameServer(end, endOf(before))) return { url: before.url, ...rest } as Spec;
+  // It may have several hosts.
+  if (end.engine === 'mongodb') return { url: urlOf(end), ...rest } as Spec;
   return { engine: end.engine, host: end.host.trim(), user: end.user.trim(), ...(end.port ? { port: end.port } : {}), options: optionsOf(end), ...rest } as Spec;
 }
 
+export const isMongodb = (spec: Spec) => MONGODB_SHAPE.test(spec.url ?? '');
+
 export function urlOf(end: End): string {
-  const host = end.host.includes(':') ? `[${end.host.trim()}]` : end.host.trim() || 'HOST';
   const query = new URLSearchParams(optionsOf(end)).toString();
+  if (end.engine === 'mongodb') {
+    const user = end.user.trim() ? `${encodeURIComponent(end.user.trim())}@` : '';
+    return `mongodb://${user}${end.host.replaceAll(/\s/g, '') || 'HOST'}/${query ? `?${query}` : ''}`;
+  }
+  const host = end.host.includes(':') ? `[${end.host.trim()}]` : end.host.trim() || 'HOST';
   return `${end.engine}://${encodeURIComponent(end.user.trim() || 'USER')}@${host}${end.port ? `:${end.port}` : ''}/${query ? `?${query}` : ''}`;
 }
 

@@ -36,6 +36,21 @@ export function Ends({ draft, instance, onChange, onNext }: Props) {
   const source = useTest(draft.source, instance?.source);
   const target = useTest(draft.target, instance?.target);
   const changed = (values: { source?: Partial<End>; target?: Partial<End>; name?: string }) => {
+    const engine = values.source?.engine ?? values.target?.engine;
+    if (engine) {
+      // Both ends are of one kind; MySQL and MariaDB are.
+      const other = values.source ? 'target' : 'source';
+      const isOf = (one: string) => one === 'mongodb';
+      const follows = isOf(engine) !== isOf(draft[other].engine) ? { engine } : {};
+      const isNew = isOf(engine) !== isOf(draft[values.source ? 'source' : 'target'].engine);
+      const port = { port: isOf(engine) ? null : 3306, sslMode: '' };
+      values = {
+        ...values,
+        [values.source ? 'source' : 'target']: { engine, ...(isNew ? port : {}) },
+        [other]: { ...follows, ...('engine' in follows ? port : {}) },
+      };
+      form.setFieldsValue(values as Values);
+    }
     if (values.source) source.reset();
     if (values.target) target.reset();
     onChange({ ...draft, name: values.name ?? draft.name, source: { ...draft.source, ...values.source }, target: { ...draft.target, ...values.target } });
@@ -59,7 +74,7 @@ export function Ends({ draft, instance, onChange, onNext }: Props) {
           </Col>
         ))}
       </Row>
-      <Collapse ghost size="small" style={{ margin: '8px 0' }} items={[{ key: 'rights', label: words.rights, children: <><p>{words.rightsSource}</p><p>{words.rightsTarget}</p></> }]} />
+      <Collapse ghost size="small" style={{ margin: '8px 0' }} items={[{ key: 'rights', label: words.rights, children: draft.source.engine === 'mongodb' ? <><p>{words.rolesSource}</p><p>{words.rolesTarget}</p></> : <><p>{words.rightsSource}</p><p>{words.rightsTarget}</p></> }]} />
       <Button type="primary" size="large" htmlType="submit" loading={source.isPending || target.isPending}>
         {words.proceed}
       </Button>
@@ -88,12 +103,14 @@ function EndCard({ side, form, end, before, test }: EndProps) {
     }
     test.mutate();
   };
-  const verifies = end.sslMode.startsWith('verify');
+  const isMongodb = end.engine === 'mongodb';
+  const verifies = isMongodb ? end.sslMode === 'true' : end.sslMode.startsWith('verify');
+  const modes = isMongodb ? words.tlsModes : words.sslModes;
   const label = side === 'source' ? words.source : words.target;
   return (
     <Card size="small" title={<h2 style={{ fontSize: 14, margin: 0 }}>{label}</h2>} style={{ height: '100%' }}>
       <Form.Item name={[side, 'engine']} label={words.engine}>
-        <Select options={[{ value: 'mysql', label: 'MySQL' }, { value: 'mariadb', label: 'MariaDB' }]} aria-label={`${label}: ${words.engine}`} />
+        <Select options={[{ value: 'mysql', label: 'MySQL' }, { value: 'mariadb', label: 'MariaDB' }, { value: 'mongodb', label: 'MongoDB' }]} aria-label={`${label}: ${words.engine}`} />
       </Form.Item>
       {regions.length > 0 && (
         <Form.Item name={[side, 'region']} label={words.region}>
@@ -101,21 +118,33 @@ function EndCard({ side, form, end, before, test }: EndProps) {
         </Form.Item>
       )}
       <Flex gap={12}>
-        <Form.Item name={[side, 'host']} label={words.host} rules={[{ required: true, whitespace: true, message: words.hostRule }]} style={{ flex: 1, minWidth: 0 }}>
-          <Input autoComplete="off" spellCheck={false} />
+        <Form.Item name={[side, 'host']} label={isMongodb ? words.members : words.host} rules={[{ required: true, whitespace: true, message: words.hostRule }]} style={{ flex: 1, minWidth: 0 }}>
+          <Input autoComplete="off" spellCheck={false} placeholder={isMongodb ? 'm1:27017,m2:27017,m3:27017' : undefined} />
         </Form.Item>
-        <Form.Item name={[side, 'port']} label={words.port} style={{ width: 110 }}>
-          <InputNumber min={1} max={65_535} precision={0} placeholder="3306" style={{ width: '100%' }} />
-        </Form.Item>
+        {!isMongodb && (
+          <Form.Item name={[side, 'port']} label={words.port} style={{ width: 110 }}>
+            <InputNumber min={1} max={65_535} precision={0} placeholder="3306" style={{ width: '100%' }} />
+          </Form.Item>
+        )}
       </Flex>
-      <Form.Item name={[side, 'user']} label={words.user} rules={[{ required: true, whitespace: true, message: words.userRule }]}>
+      {isMongodb && (
+        <Flex gap={12}>
+          <Form.Item name={[side, 'replicaSet']} label={words.replicaSet} style={{ flex: 1, minWidth: 0 }}>
+            <Input autoComplete="off" spellCheck={false} />
+          </Form.Item>
+          <Form.Item name={[side, 'authSource']} label={words.authSource} style={{ flex: 1, minWidth: 0 }}>
+            <Input autoComplete="off" spellCheck={false} placeholder="admin" />
+          </Form.Item>
+        </Flex>
+      )}
+      <Form.Item name={[side, 'user']} label={words.user} rules={[{ required: !isMongodb, whitespace: true, message: words.userRule }]}>
         <Input autoComplete="off" spellCheck={false} />
       </Form.Item>
       <Form.Item name={[side, 'password']} label={words.password} extra={before && keepsPassword(end, before) ? words.keeps : undefined}>
         <Input.Password autoComplete="new-password" />
       </Form.Item>
       <Form.Item name={[side, 'sslMode']} label={words.ssl}>
-        <Select options={Object.entries(words.sslModes).map(([value, said]) => ({ value, label: said }))} aria-label={`${label}: ${words.ssl}`} />
+        <Select options={Object.entries(modes).map(([value, said]) => ({ value, label: said }))} aria-label={`${label}: ${words.ssl}`} />
       </Form.Item>
       {verifies && (
         <Form.Item name={[side, 'sslCa']} label={words.ca}>

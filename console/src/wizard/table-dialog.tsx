@@ -6,7 +6,7 @@ import { api, asked } from '../api/client';
 import { useWords } from '../words';
 import { type Objects, type Rule, renamed, ruleFor, withRename, withRule } from './choice';
 import { ColumnsChoice } from './columns-choice';
-import type { Spec } from './draft';
+import { isMongodb, type Spec } from './draft';
 import type { TreeTable } from './objects-editor';
 import { databasePattern, parsePattern, quoted, tablePattern } from './pattern';
 import type { Edited } from './tree';
@@ -54,6 +54,8 @@ export function TableDialog({ source, edited, objects, onDone, onClose }: Props)
     staleTime: 60_000,
     queryFn: () => asked(api.POST('/api/v1/tree', { body: { endpoint: source, database } as never })) as Promise<TreeTable[]>,
   });
+  // Rules are for tables with columns.
+  const hasRules = !isMongodb(source);
   const own = detail.data?.find((one) => one.name === table);
   const done = (values: Values) => {
     const isAll = (given: string[], all: readonly string[]) => given.length === all.length;
@@ -89,19 +91,23 @@ export function TableDialog({ source, edited, objects, onDone, onClose }: Props)
             <Form.Item name="table" label={words.name} rules={nameRules}>
               <Input autoComplete="off" spellCheck={false} />
             </Form.Item>
-            <Form.Item name="where" label={words.where} extra={words.whereText}>
-              <Input.TextArea rows={2} spellCheck={false} />
-            </Form.Item>
-            <ColumnsChoice value={columns} columns={own?.columns ?? null} onChange={setColumns} />
+            {hasRules && (
+              <>
+                <Form.Item name="where" label={words.where} extra={words.whereText}>
+                  <Input.TextArea rows={2} spellCheck={false} />
+                </Form.Item>
+                <ColumnsChoice value={columns} columns={own?.columns ?? null} onChange={setColumns} />
+              </>
+            )}
           </>
         )}
-        <Form.Item name="changes" label={words.changes} extra={words.changesText}>
+        <Form.Item hidden={!hasRules} name="changes" label={words.changes} extra={words.changesText}>
           <Checkbox.Group options={CHANGES.map((value) => ({ value, label: words.kinds[value] }))} />
         </Form.Item>
-        <Form.Item name="schemaChanges" label={words.schema} extra={words.schemaText}>
+        <Form.Item hidden={!hasRules} name="schemaChanges" label={words.schema} extra={words.schemaText}>
           <Checkbox.Group options={SCHEMA_CHANGES.map((value) => ({ value, label: words.schemaKinds[value] }))} />
         </Form.Item>
-        {table !== null && <Alert type="info" showIcon title={words.needsMetadata} />}
+        {table !== null && hasRules && <Alert type="info" showIcon title={words.needsMetadata} />}
       </Form>
     </Modal>
   );

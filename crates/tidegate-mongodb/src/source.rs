@@ -208,7 +208,7 @@ impl Source for MongoSource {
     fn retention(&self) -> Fut<'_, Option<Duration>> {
         Box::pin(async {
             let window = check::oplog_window(&self.endpoint.client().await?).await?;
-            Ok(window.map(|(kept, _)| kept))
+            Ok(window.map(|window| window.keeps))
         })
     }
 

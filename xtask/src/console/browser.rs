@@ -7,6 +7,7 @@ use std::process::Command;
 
 use clap::Args;
 use serde::Serialize;
+use tidegate_sandbox::mongo::{self, ReplicaSet};
 use tidegate_sandbox::{Flavour, Options, Server, workspace_root};
 
 use super::{folder, with_browser};
@@ -33,6 +34,24 @@ struct Stage<'a> {
     pictures: String,
     source: Database,
     target: Database,
+    mongodb: Deployments,
+}
+
+#[derive(Serialize)]
+struct Deployments {
+    source: Deployment,
+    target: Deployment,
+}
+
+#[derive(Serialize)]
+struct Deployment {
+    /// As a URL has them.
+    hosts: String,
+    set: String,
+    password: Option<&'static str>,
+    /// Runs Python from its input, which finds the address in MONGO_URL.
+    client: Vec<String>,
+    environment: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -51,6 +70,8 @@ pub(super) fn run_with(program: &Program, arguments: &Arguments) -> Result<(), S
 fn on_servers(arguments: &Arguments, program: &Program, chromium: &Path, home: &Path) -> Result<(), String> {
     let source = Server::start(Options::new(Flavour::Mysql, 1), &home.join("source"))?;
     let target = Server::start(Options::new(Flavour::Mysql, 2), &home.join("target"))?;
+    let deployment = |name: &str| ReplicaSet::start(mongo::Options::new(1).auth(true), &home.join(name));
+    let (source_set, target_set) = (deployment("source-set")?, deployment("target-set")?);
     let place = home.join("service");
     fs::create_dir_all(&place).map_err(|error| format!("cannot create {}: {error}", place.display()))?;
     let service = Service::start_logged(program, &place, None)?;
@@ -65,6 +86,7 @@ fn on_servers(arguments: &Arguments, program: &Program, chromium: &Path, home: &
         pictures: pictures.display().to_string(),
         source: database(&source)?,
         target: database(&target)?,
+        mongodb: Deployments { source: deployed(&source_set)?, target: deployed(&target_set)? },
     };
     let text = serde_json::to_string(&stage).map_err(|error| error.to_string())?;
     let mut node = Command::new("node");
@@ -98,9 +120,24 @@ fn tests() -> Result<Vec<String>, String> {
 fn database(server: &Server) -> Result<Database, String> {
     let mut command = server.client("mysql")?;
     command.args(["-N", "-B", "--default-character-set=utf8mb4"]);
+    let (client, environment) = words(&command);
+    Ok(Database { host: "127.0.0.1", port: server.port(), client, environment })
+}
+
+fn deployed(set: &ReplicaSet) -> Result<Deployment, String> {
+    let mut command = set.python_command()?;
+    command.arg("-");
+    let (client, environment) = words(&command);
+    let hosts: Vec<String> = set.ports().iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    let (hosts, set, password) = (hosts.join(","), set.name().to_owned(), set.password());
+    Ok(Deployment { hosts, set, password, client, environment })
+}
+
+/// A command as another language takes it.
+fn words(command: &Command) -> (Vec<String>, BTreeMap<String, String>) {
     let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
     let client = std::iter::once(command.get_program()).chain(command.get_args()).map(text).collect();
     let environment =
         command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?)))).collect();
-    Ok(Database { host: "127.0.0.1", port: server.port(), client, environment })
+    (client, environment)
 }

@@ -205,17 +205,17 @@ async fn access(client: &Client) -> Result<()> {
 }
 
 async fn retention(client: &Client) -> Result<()> {
-    let Some((window, bytes)) = oplog_window(client).await? else { return Ok(()) };
-    let hours = window.as_secs() / 3600;
-    if hours >= OPLOG_HOURS {
+    let Some(window) = oplog_window(client).await? else { return Ok(()) };
+    if window.keeps.as_secs() / 3600 >= OPLOG_HOURS {
         return Ok(());
     }
-    let mebibytes = bytes >> 20;
     let what = format!(
-        "the oplog goes back {} and may have {mebibytes} MiB: a link that stops longer than it goes back cannot go on",
-        span(window.as_secs())
+        "the oplog goes back {} and may have {} MiB: at this rate it keeps {}, and a link that stops for longer cannot go on",
+        span(window.goes_back.as_secs()),
+        window.largest >> 20,
+        span(window.keeps.as_secs())
     );
-    let remedy = "db.adminCommand({replSetResizeOplog: 1, minRetentionHours: 24}) on every member of the source, with room on its disk; a young set needs nothing but time";
+    let remedy = "db.adminCommand({replSetResizeOplog: 1, minRetentionHours: 24}) on every member of the source, with room on its disk";
     Err(Error::new(Code::LogGone, what).with_remedy(remedy))
 }
 

@@ -94,16 +94,35 @@ async fn check_stream(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// How far the oplog goes back now, and how many bytes it may have; `None` on a sharded cluster, which has one for each shard.
-pub(crate) async fn oplog_window(client: &Client) -> Result<Option<(Duration, u64)>> {
+/// What the oplog holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OplogWindow {
+    pub(crate) goes_back: Duration,
+    /// So long it keeps what is written, at the rate of all that it has: as long as it has room it discards nothing.
+    pub(crate) keeps: Duration,
+    /// In bytes.
+    pub(crate) largest: u64,
+}
+
+impl OplogWindow {
+    fn of(goes_back: Duration, size: u64, largest: u64) -> Self {
+        let times = if size == 0 { 1 } else { (largest / size).max(1) };
+        let keeps = goes_back.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX));
+        Self { goes_back, keeps, largest }
+    }
+}
+
+/// `None` on a sharded cluster, which has an oplog for each shard.
+pub(crate) async fn oplog_window(client: &Client) -> Result<Option<OplogWindow>> {
     if deployment(client).await? != Deployment::ReplicaSet {
         return Ok(None);
     }
     let first = seconds_of(client, 1).await?;
     let last = seconds_of(client, -1).await?;
     let stats = ask(client, "local", doc! { "collStats": "oplog.rs" }).await?;
-    let bytes = number(&stats, "maxSize").and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default();
-    Ok(Some((Duration::from_secs(last.saturating_sub(first).into()), bytes)))
+    let bytes = |name| number(&stats, name).and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default();
+    let goes_back = Duration::from_secs(last.saturating_sub(first).into());
+    Ok(Some(OplogWindow::of(goes_back, bytes("size"), bytes("maxSize"))))
 }
 
 /// The time of the first entry in this order.
@@ -160,6 +179,16 @@ const ARBITER: i64 = 7;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_with_room_keeps_longer_than_it_goes_back() {
+        let hour = Duration::from_secs(3600);
+        let keeps = |size, largest| OplogWindow::of(hour, size, largest).keeps;
+        assert_eq!(keeps(1_000, 24_500), hour * 24);
+        // The server lets it become somewhat larger than it may be.
+        assert_eq!(keeps(1_100, 1_000), hour);
+        assert_eq!([keeps(0, 1_000), keeps(5, 0)], [hour; 2]);
+    }
 
     #[test]
     fn members_that_are_away_are_named() {
