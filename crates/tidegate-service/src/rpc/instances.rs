@@ -2,7 +2,7 @@
 
 use super::answer::{Refusal, done_in_words, with};
 use super::asked::{Asked, instance_id, job_of};
-use super::{lifecycle, status, view};
+use super::{endpoint, lifecycle, status, view};
 use crate::http::Service;
 use crate::orders::{audited, making};
 use crate::secrets::token_hash;
@@ -74,9 +74,8 @@ fn kind(asked: &Asked) -> Result<Kind, Refusal> {
     let unsupported = |what: &str| Refusal::new(403, "UnSupportedTaskType", what);
     for name in ["SourceEndpointEngineName", "DestinationEndpointEngineName"] {
         let engine = asked.given.get(name).unwrap_or("MySQL");
-        if !["mysql", "mariadb"].contains(&engine.to_lowercase().as_str()) {
-            let why = format!("{name}: this service knows MySQL and MariaDB only, not {engine}.");
-            return Err(unsupported(&why));
+        if endpoint::engine(engine).is_none() {
+            return Err(unsupported(&format!("{name}: {}, not {engine}.", endpoint::KNOWN_ENGINES)));
         }
     }
     match asked.given.need("Type")?.to_uppercase().as_str() {

@@ -422,11 +422,47 @@ async fn what_was_given_is_told_again() {
     assert_eq!(detail["DtsJobName"], "renamed");
     assert_eq!(detail["SourceEndpoint"]["Ip"], "db9", "{detail}");
     assert_eq!(detail["DbObject"], r#"{"crm":{"all":true,"name":"crm2"}}"#);
+    let members = json!({ "url": "mongodb://other@m1:27018,m2:27018/?replicaSet=rs" });
+    let spec = json!({ "name": "renamed", "kind": "sync", "source": members, "target": members,
+        "objects": { "include": ["crm.*"] } });
+    let (status, text) = official.running.ask("PUT", &path, Some(&official.token), &spec.to_string()).await;
+    assert_eq!(status, 200, "{text}");
+    let source = &official.ask("DescribeDtsJobDetail", &[("DtsJobId", &job)]).await["SourceEndpoint"];
+    assert_eq!(
+        (&source["EngineName"], &source["Ip"], &source["Port"]),
+        (&json!("MONGODB"), &json!("m1"), &json!("27018"))
+    );
     // Two jobs may bear the same name there.
     let [one, two] = [official.configured("same", &[]).await, official.configured("same", &[]).await];
     for id in [one, two] {
         assert_eq!(official.ask("DescribeDtsJobDetail", &[("DtsJobId", &id)]).await["DtsJobName"], "same");
     }
+}
+
+#[tokio::test]
+async fn a_job_of_mongodb() {
+    let official = Official::start("mongodb").await;
+    let mut more = Vec::new();
+    for end in ["SourceEndpoint", "DestinationEndpoint"] {
+        more.extend([(format!("{end}EngineName"), "MONGODB"), (format!("{end}DatabaseName"), "accounts")]);
+    }
+    let mut query: Vec<(&str, &str)> = NOWHERE.to_vec();
+    query.retain(|(name, _)| !name.ends_with("EngineName"));
+    query.extend(more.iter().map(|(name, value)| (name.as_str(), *value)));
+    query.extend([
+        ("JobType", "SYNC"),
+        ("DtsJobName", "documents"),
+        ("DbList", r#"{"shop":{"name":"shop","all":true}}"#),
+    ]);
+    let none = [("Reserve", r#"{"autoStartModulesAfterConfig": "none"}"#)];
+    let (status, answer) = official.call(Request::new("ConfigureDtsJob", &query).form(&none)).await;
+    assert_eq!(status, 200, "{answer}");
+    let job = answer["DtsJobId"].as_str().unwrap();
+    let source = &official.ask("DescribeDtsJobDetail", &[("DtsJobId", job)]).await["SourceEndpoint"];
+    assert_eq!((&source["EngineName"], &source["DatabaseName"]), (&json!("MONGODB"), &json!("accounts")));
+    let path = format!("/api/v1/instances/{job}");
+    let (_, own) = official.running.ask("GET", &path, Some(&official.token), "").await;
+    assert!(own.contains("mongodb://u@127.0.0.1:1/?authSource=accounts"), "{own}");
 }
 
 #[tokio::test]
