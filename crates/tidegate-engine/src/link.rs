@@ -82,7 +82,7 @@ pub async fn run(
                 if error.code() == Code::SchemaChangedWhileCopying && !options.selection.keeps_rows() =>
             {
                 tracing::info!(%error, "the copy begins anew");
-                target.reset().await?;
+                link.when_free(|| target.reset()).await?;
             }
             ended => return ended,
         }

@@ -38,8 +38,10 @@ impl Found {
 }
 
 impl WriteSession {
-    /// `who`: one session of the instance bears the name at a time.
+    /// `who`: one session of the instance bears the name at a time. What the one that bore it has under way is ended.
     pub(crate) async fn open(client: &Client, instance: &InstanceName, who: String) -> Result<Self> {
+        let earlier = state::find(client, "session", doc! { "_id": id_of(instance, &who) }).await?;
+        kill(client, sessions_of(&earlier)).await?;
         let session = client.start_session().await.map_err(understand)?;
         note(client, instance, &who, session.id()).await?;
         Ok(Self { client: client.clone(), session, instance: instance.clone(), who, open: false })
@@ -119,18 +121,24 @@ impl WriteSession {
     }
 }
 
+fn id_of(instance: &InstanceName, who: &str) -> Document {
+    doc! { "instance": instance.as_str(), "who": who }
+}
+
+fn sessions_of(notes: &[Document]) -> Vec<Document> {
+    notes.iter().filter_map(|note| note.get_document("lsid").ok().cloned()).collect()
+}
+
 async fn note(client: &Client, instance: &InstanceName, who: &str, lsid: &Document) -> Result<()> {
-    let id = doc! { "instance": instance.as_str(), "who": who };
     let change = doc! { "$set": { "lsid": lsid.clone() } };
-    state::update(client, "session", doc! { "_id": id }, change, true).await.map(|_| ())
+    state::update(client, "session", doc! { "_id": id_of(instance, who) }, change, true).await.map(|_| ())
 }
 
 /// Ends what earlier runs of the instance have under way.
 pub(crate) async fn end_earlier(client: &Client, instance: &InstanceName) -> Result<()> {
     let filter = state::of_instance(instance);
     let noted = state::find(client, "session", filter.clone()).await?;
-    let sessions = noted.iter().filter_map(|note| note.get_document("lsid").ok().cloned()).collect();
-    kill(client, sessions).await?;
+    kill(client, sessions_of(&noted)).await?;
     state::delete(client, "session", filter).await
 }
 

@@ -15,7 +15,8 @@ impl Link {
             return Err(Error::new(Code::NothingSelected, self.selection.fingerprint()));
         }
         let state = first_state(self.source.as_ref(), &self.selection, Phase::Copying, start).await?;
-        self.target.begin(&state).await.map_err(at_target)?;
+        // An earlier run may have died at it.
+        self.when_free(|| self.target.begin(&state)).await?;
         Ok(state)
     }
 }

@@ -3,7 +3,7 @@
 use crate::compare::assert_same;
 use crate::link::Link;
 use crate::servers::Pair;
-use bson::doc;
+use bson::{Document, doc};
 use tidegate_model::{Code, Phase, Source, Target};
 
 #[test]
@@ -41,4 +41,27 @@ fn definitions_are_left_to_the_run_that_took_over() {
     assert!(pair.target.found(DATABASE, "t").is_empty());
     link.catch_up();
     assert_same(&pair, DATABASE, "copied anew");
+}
+
+#[test]
+fn a_run_that_died_as_it_began_is_not_waited_for() {
+    const DATABASE: &str = "begun";
+    let pair = Pair::new();
+    pair.source.insert(DATABASE, "t", &[doc! { "_id": 1 }]);
+    let link = Link::of(&pair, DATABASE);
+    link.wait_for(link.target().prepare()).expect("a prepared target");
+    let id = doc! { "instance": DATABASE };
+    let died = pair.target.wait_for(async {
+        let own = pair.target.client().database("tidegate");
+        let mut session = pair.target.client().start_session().await.expect("a session");
+        let noted = doc! { "_id": { "instance": DATABASE, "who": "begin" }, "lsid": session.id().clone() };
+        own.collection::<Document>("session").insert_one(noted).await.expect("a note");
+        session.start_transaction().await.expect("a transaction");
+        let begun = own.collection::<Document>("link");
+        begun.insert_one(doc! { "_id": id }).session(&mut session).await.expect("a write");
+        session
+    });
+    link.catch_up();
+    assert_same(&pair, DATABASE, "begun by another");
+    drop(died);
 }
