@@ -17,6 +17,8 @@ export interface End {
   /** Of MongoDB alone, as all that follows `//` but the user. */
   replicaSet: string;
   authSource: string;
+  /** Not asked for, and kept. */
+  authMechanism: string;
   region: string;
 }
 
@@ -39,7 +41,7 @@ export interface Tuning {
 
 const GIB = 1024 ** 3;
 const HOUR = 3600;
-const NO_END: End = { engine: 'mysql', host: '', port: 3306, user: '', password: '', sslMode: '', sslCa: '', replicaSet: '', authSource: '', region: '' };
+const NO_END: End = { engine: 'mysql', host: '', port: 3306, user: '', password: '', sslMode: '', sslCa: '', replicaSet: '', authSource: '', authMechanism: '', region: '' };
 
 export function newDraft(kind: Draft['kind']): Draft {
   return {
@@ -66,10 +68,12 @@ function mongodbEndOf(found: RegExpExecArray, region: string): End {
     port: null,
     user: decodeURIComponent(found[1] ?? ''),
     password: '',
-    sslMode: said('tls'),
+    // An authority alone means that it is verified.
+    sslMode: said('tls') || (said('tlsCAFile') ? 'true' : ''),
     sslCa: said('tlsCAFile'),
     replicaSet: said('replicaSet'),
     authSource: said('authSource'),
+    authMechanism: said('authMechanism'),
     region,
   };
 }
@@ -91,13 +95,15 @@ export function endOf(spec: Spec): End {
     sslCa: options.get('ssl-ca') ?? '',
     replicaSet: '',
     authSource: '',
+    authMechanism: '',
     region: spec.region ?? '',
   };
 }
 
 export function optionsOf(end: End): Record<string, string> {
   if (end.engine === 'mongodb') {
-    const all = { replicaSet: end.replicaSet, authSource: end.authSource, tls: end.sslMode, tlsCAFile: end.sslCa };
+    const tlsCAFile = end.sslMode === 'true' ? end.sslCa : '';
+    const all = { replicaSet: end.replicaSet, authSource: end.authSource, authMechanism: end.authMechanism, tls: end.sslMode, tlsCAFile };
     return Object.fromEntries(Object.entries(all).flatMap(([name, value]) => (value.trim() ? [[name, value.trim()]] : [])));
   }
   return { ...(end.sslMode ? { 'ssl-mode': end.sslMode } : {}), ...(end.sslCa.trim() ? { 'ssl-ca': end.sslCa.trim() } : {}) };
@@ -120,7 +126,7 @@ export function specOf(end: End, before?: Spec): Spec {
 export const isMongodb = (spec: Spec) => MONGODB_SHAPE.test(spec.url ?? '');
 
 export function urlOf(end: End): string {
-  const query = new URLSearchParams(optionsOf(end)).toString();
+  const query = Object.entries(optionsOf(end)).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
   if (end.engine === 'mongodb') {
     const user = end.user.trim() ? `${encodeURIComponent(end.user.trim())}@` : '';
     return `mongodb://${user}${end.host.replaceAll(/\s/g, '') || 'HOST'}/${query ? `?${query}` : ''}`;

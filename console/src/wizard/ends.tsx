@@ -43,7 +43,7 @@ export function Ends({ draft, instance, onChange, onNext }: Props) {
       const isOf = (one: string) => one === 'mongodb';
       const follows = isOf(engine) !== isOf(draft[other].engine) ? { engine } : {};
       const isNew = isOf(engine) !== isOf(draft[values.source ? 'source' : 'target'].engine);
-      const port = { port: isOf(engine) ? null : 3306, sslMode: '' };
+      const port = { port: isOf(engine) ? null : 3306, sslMode: '', sslCa: '' };
       values = {
         ...values,
         [values.source ? 'source' : 'target']: { engine, ...(isNew ? port : {}) },

@@ -18,12 +18,15 @@ use tidegate_model::{
     Code, Error, InstanceName, LinkState, Phase, Position, Result, Selection, Seq, Source, Stage, Target,
 };
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// So often the copy begins anew by itself because a schema change came in its way.
 const COPY_ATTEMPTS: u32 = 5;
 /// So often it is looked at whether the source counts a commit that was read from its log.
 const LOOKS_AT_END: u32 = 20;
+/// At the start somebody waits for an answer: a connection that is lost again and again is told.
+const LOST_AT_START: Duration = Duration::from_secs(30);
 const LOOK_AT_END_EVERY: Duration = Duration::from_millis(100);
 
 /// How a link is to run.
@@ -82,7 +85,7 @@ pub async fn run(
                 if error.code() == Code::SchemaChangedWhileCopying && !options.selection.keeps_rows() =>
             {
                 tracing::info!(%error, "the copy begins anew");
-                link.when_free(|| target.reset()).await?;
+                link.at_start(|| target.reset()).await.map_err(at_target)?;
             }
             ended => return ended,
         }
@@ -121,15 +124,17 @@ impl Link {
     async fn run(&self) -> Result<Outcome> {
         self.progress.enter(Step::Preparing);
         let state = match self.options.task {
-            Task::Collect => self.look_only().await?,
-            Task::Follow | Task::CatchUp | Task::Drain { .. } => Some(self.take_up().await?),
+            Task::Collect => self.at_start(|| self.look_only()).await?,
+            Task::Follow | Task::CatchUp | Task::Drain { .. } => {
+                Some(self.at_start(|| self.take_up()).await?)
+            }
         };
         let Some(state) = state else {
             // Nothing was begun, so nothing of the source's log is needed.
             self.stop.cancelled().await;
             return Ok(Outcome::Stopped);
         };
-        let kept = self.source.retention().await.map_err(at_source)?;
+        let kept = self.at_start(|| self.source.retention()).await.map_err(at_source)?;
         self.progress.kept_for_seconds.store(kept.map_or(0, |kept| kept.as_secs()), Ordering::Relaxed);
         let (log, writer) = self.open_log(&state)?;
         self.progress.published(writer.end());
@@ -177,7 +182,7 @@ impl Link {
     /// The link's state as it stands, without taking it over: nothing is written.
     async fn look_only(&self) -> Result<Option<LinkState>> {
         self.source.check().await.map_err(at_source)?;
-        match self.when_free(|| self.target.state()).await? {
+        match self.target.state().await.map_err(at_target)? {
             Some(state) => self.fits(&state).await.map(|()| Some(state)),
             None => Ok(None),
         }
@@ -186,10 +191,10 @@ impl Link {
     /// The link's state, which is this run's from here on.
     async fn take_up(&self) -> Result<LinkState> {
         self.check().await?;
-        self.when_free(|| self.target.prepare()).await?;
-        match self.when_free(|| self.target.state()).await? {
+        self.target.prepare().await.map_err(at_target)?;
+        match self.target.state().await.map_err(at_target)? {
             Some(state) if self.may_begin_anew(&state) => {
-                self.when_free(|| self.target.reset()).await?;
+                self.target.reset().await.map_err(at_target)?;
                 self.begin().await
             }
             Some(state) => self.resume(state).await,
@@ -213,7 +218,7 @@ impl Link {
     async fn resume(&self, state: LinkState) -> Result<LinkState> {
         self.fits(&state).await?;
         let gone = || Error::new(Code::CheckpointChanged, "the link was forgotten at this moment");
-        let state = self.when_free(|| self.target.take_over()).await?.ok_or_else(gone)?;
+        let state = self.target.take_over().await.map_err(at_target)?.ok_or_else(gone)?;
         if state.selection == self.selection.fingerprint() {
             return Ok(state);
         }
@@ -338,28 +343,34 @@ impl Link {
         until_done(self.options.retry_window, &self.stop, call).await
     }
 
-    /// Waits, also at the start, for what an earlier run may still have under way in the target.
-    async fn when_free<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
+    /// Waits, also at the start, for what passes by itself: what an earlier run may still have under way in the target, and,
+    /// for a short time, a connection that was lost or a primary that has just stepped down.
+    async fn at_start<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
+        let began = Instant::now();
         let settled = || async {
             match call().await {
                 Err(error) if error.code() == Code::TargetBusy => Err(error),
+                Err(error) if error.code() == Code::ConnectionLost && began.elapsed() < LOST_AT_START => {
+                    Err(error)
+                }
                 settled => Ok(settled),
             }
         };
-        self.again(settled).await.and_then(|settled| settled).map_err(at_target)
+        self.again(settled).await.and_then(|settled| settled)
     }
 
     /// Copies everything; answers the end of the overlap, or `None` if it was stopped.
     async fn copy(&self, state: &LinkState, log: &ChangeLog) -> Result<Option<Seq>> {
-        let before = self.source.tables(&self.selection).await?;
-        let definitions = self.source.definitions(&self.selection).await?;
+        let before = self.again(|| self.source.tables(&self.selection)).await.map_err(at_source)?;
+        let definitions = self.again(|| self.source.definitions(&self.selection)).await.map_err(at_source)?;
         // What is read from now on must be what the definitions make in the target.
-        let tables = self.source.tables(&self.selection).await?;
+        let tables = self.again(|| self.source.tables(&self.selection)).await.map_err(at_source)?;
         copy::same_tables(&before, &tables)?;
         let (first, later): (Vec<_>, Vec<_>) =
             definitions.into_iter().partition(|one| one.stage <= Stage::Table);
-        self.progress.notice(self.when_free(|| self.target.define(&first, &self.selection)).await?);
-        self.target.learn(&self.selection).await?;
+        let notices = self.again(|| self.target.define(&first, &self.selection)).await.map_err(at_target)?;
+        self.progress.notice(notices);
+        self.again(|| self.target.learn(&self.selection)).await.map_err(at_target)?;
         self.progress.enter(Step::Copying);
         let context = copy::Context {
             source: self.source.clone(),

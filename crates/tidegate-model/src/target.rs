@@ -79,7 +79,8 @@ pub trait Target: Permits {
 
     /// Learns the tables' definitions anew: before applying begins and after definitions were changed by hand. From here until
     /// [`Target::settle`] the log may speak of tables that were gone before the copy came to them: the target has no such
-    /// table, and the link neither copied nor made it. What the log says of them is left out.
+    /// table, and the link neither copied nor made it. Then the copy begins anew
+    /// ([`crate::Code::SchemaChangedWhileCopying`]): nothing is left out.
     fn learn<'a>(&'a self, selection: &'a Selection) -> Fut<'a, ()>;
 
     fn loader<'a>(&'a self, table: &'a Table, selection: &'a Selection) -> Fut<'a, Box<dyn Loader>>;

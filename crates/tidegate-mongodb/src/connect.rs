@@ -7,6 +7,7 @@ use mongodb::options::{
     TlsOptions, WriteConcern,
 };
 use mongodb::{Client, ClientSession};
+use percent_encoding::percent_decode_str;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,6 +114,9 @@ impl Endpoint {
         let mut authority = None;
         for option in query.split('&').filter(|option| !option.is_empty()) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let value = percent_decode_str(value).decode_utf8();
+            let value = value.map_err(|_| bad(format!("the value of {name} is no text")))?;
+            let value = value.as_ref();
             match name {
                 "replicaSet" => self.replica_set = Some(value.to_owned()),
                 "authSource" => self.auth_source = Some(value.to_owned()),
@@ -373,8 +377,12 @@ mod tests {
         assert_eq!(format!("{one:?} {one}"), "repl@db1:27018,db2:27017 db1:27018,db2:27017");
         assert_eq!(read("mongodb://h").unwrap().user, None);
         assert_eq!(read("mongodb://u@h/?tls=true").unwrap().tls, Tls::Verified(None));
+        let escaped = read("mongodb://h/?authSource=a%2Bb+c&tlsCAFile=%2Fetc%2Fca.pem").unwrap();
+        assert_eq!(escaped.auth_source.as_deref(), Some("a+b+c"));
+        assert_eq!(escaped.tls, Tls::Verified(Some(PathBuf::from("/etc/ca.pem"))));
         for wrong in [
             "mysql://h/",
+            "mongodb://h/?replicaSet=%ff",
             "mongodb://",
             "mongodb://u:canary@/",
             "mongodb://u:canary@h/shop",

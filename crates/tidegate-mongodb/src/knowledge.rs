@@ -163,6 +163,11 @@ async fn shard_keys(client: &Client) -> Result<HashMap<TableName, Vec<String>>> 
     Ok(keys.collect())
 }
 
+/// The log has something of it, and the copy has not.
+pub(crate) fn gone(source: &TableName) -> Error {
+    Error::new(Code::SchemaChangedWhileCopying, format!("{source} was gone before it was copied"))
+}
+
 /// Where the changes of one of the source's collections go.
 pub(crate) struct Plan {
     /// Tells it from the others of the same lookup.
@@ -215,7 +220,7 @@ impl Lookup {
         let source = TableName::new(database, collection);
         let name = selection.map(database, collection);
         if self.known.was_gone(&source, &name) {
-            return Ok(None);
+            return Err(gone(&source));
         }
         let missing = || match self.known.closed.get(&name.database) {
             Some(why) => Error::new(Code::MissingGrant, format!("{name}: {why}")),

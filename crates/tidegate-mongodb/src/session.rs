@@ -4,11 +4,13 @@
 use crate::connect::{raw_document, run, run_in, understand};
 use crate::raw;
 use crate::state;
+use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use futures_util::{StreamExt, TryStreamExt};
 use mongodb::options::{ReadConcern, WriteConcern};
 use mongodb::raw_batch_cursor::RawBatch;
 use mongodb::{Client, ClientSession};
+use std::sync::LazyLock;
 use tidegate_model::{Code, Error, InstanceName, Result};
 
 pub(crate) struct WriteSession {
@@ -38,9 +40,10 @@ impl Found {
 }
 
 impl WriteSession {
-    /// `who`: one session of the instance bears the name at a time. What the one that bore it has under way is ended.
+    /// `who`: one session of the instance bears the name at a time. What one of a process before has under way is ended.
     pub(crate) async fn open(client: &Client, instance: &InstanceName, who: String) -> Result<Self> {
-        let earlier = state::find(client, "session", doc! { "_id": id_of(instance, &who) }).await?;
+        let others = doc! { "_id": id_of(instance, &who), "process": { "$ne": this_process() } };
+        let earlier = state::find(client, "session", others).await?;
         kill(client, sessions_of(&earlier)).await?;
         let session = client.start_session().await.map_err(understand)?;
         note(client, instance, &who, session.id()).await?;
@@ -121,6 +124,13 @@ impl WriteSession {
     }
 }
 
+/// Sessions that end go back to the driver, which gives them out again: in one process a note may be older than who bears
+/// its session now.
+fn this_process() -> ObjectId {
+    static PROCESS: LazyLock<ObjectId> = LazyLock::new(ObjectId::new);
+    *PROCESS
+}
+
 fn id_of(instance: &InstanceName, who: &str) -> Document {
     doc! { "instance": instance.as_str(), "who": who }
 }
@@ -130,7 +140,7 @@ fn sessions_of(notes: &[Document]) -> Vec<Document> {
 }
 
 async fn note(client: &Client, instance: &InstanceName, who: &str, lsid: &Document) -> Result<()> {
-    let change = doc! { "$set": { "lsid": lsid.clone() } };
+    let change = doc! { "$set": { "lsid": lsid.clone(), "process": this_process() } };
     state::update(client, "session", doc! { "_id": id_of(instance, who) }, change, true).await.map(|_| ())
 }
 

@@ -24,26 +24,30 @@ pub struct MongoTarget {
     selection: Selection,
     knowledge: Arc<Knowledge>,
     places: Places,
-    /// What the link's state has in its turn.
-    turn: Mutex<Option<ObjectId>>,
+    /// What the link's state has in its turn: one of these, whichever was written.
+    turns: Mutex<Vec<ObjectId>>,
 }
 
 impl MongoTarget {
     pub fn new(endpoint: Endpoint, instance: InstanceName, selection: Selection) -> Self {
         let knowledge = Arc::new(Knowledge::new(selection.clone(), instance.clone()));
-        Self { endpoint, instance, selection, knowledge, places: Places::default(), turn: Mutex::new(None) }
+        Self { endpoint, instance, selection, knowledge, places: Places::default(), turns: Mutex::default() }
     }
 
     /// What is to be in the link's state from now on, for it to be this one's turn.
     fn new_turn(&self) -> ObjectId {
         let turn = ObjectId::new();
-        *self.turn.lock().expect("no holder panics") = Some(turn);
+        self.turns.lock().expect("no holder panics").push(turn);
         turn
     }
 
-    fn turn(&self, client: &Client) -> Turn {
-        let token = *self.turn.lock().expect("no holder panics");
-        Turn::new(client.clone(), self.instance.clone(), token)
+    /// Whoever has neither begun the link nor taken it over works beside its runs.
+    async fn turn(&self, client: &Client) -> Result<Turn> {
+        let turns = self.turns.lock().expect("no holder panics").clone();
+        if turns.is_empty() {
+            return Turn::current(client, &self.instance).await;
+        }
+        Ok(Turn::new(client.clone(), self.instance.clone(), turns))
     }
 
     async fn open_loader(&self, table: &Table) -> Result<CollectionLoader> {
@@ -97,11 +101,11 @@ impl MongoTarget {
     /// Nothing is dropped under another selection.
     async fn start_over(&self, client: &Client) -> Result<()> {
         if self.other_selection(client).await?.is_some() {
-            return state::forget(client, &self.instance, None).await;
+            return state::forget(client, &self.instance, &[]).await;
         }
-        let before = self.turn(client).token;
-        state::begin_reset(client, &self.instance, before, self.new_turn()).await?;
-        let turn = self.turn(client);
+        let before = self.turns.lock().expect("no holder panics").clone();
+        state::begin_reset(client, &self.instance, &before, self.new_turn()).await?;
+        let turn = self.turn(client).await?;
         let kept = state::kept_tables(client, &self.instance).await?;
         for progress in state::read_copied(client, &self.instance).await? {
             let name = self.selection.map(&progress.table.database, &progress.table.table);
@@ -111,7 +115,7 @@ impl MongoTarget {
             }
             drop_collection(client, &turn, &name).await?;
         }
-        state::forget(client, &self.instance, turn.token).await
+        state::forget(client, &self.instance, &turn.tokens).await
     }
 }
 
@@ -199,7 +203,7 @@ impl Target for MongoTarget {
 
     fn define<'a>(&'a self, definitions: &'a [Definition], selection: &'a Selection) -> Fut<'a, Vec<String>> {
         Box::pin(async move {
-            let turn = self.turn(&self.endpoint.client().await?);
+            let turn = self.turn(&self.endpoint.client().await?).await?;
             definitions::make(&turn, definitions, selection).await
         })
     }
@@ -207,7 +211,7 @@ impl Target for MongoTarget {
     fn settle(&self) -> Fut<'_, ()> {
         Box::pin(async {
             let client = self.endpoint.client().await?;
-            put_off::settle(&self.turn(&client)).await?;
+            put_off::settle(&self.turn(&client).await?).await?;
             self.knowledge.end_overlap(&client).await
         })
     }
@@ -222,7 +226,7 @@ impl Target for MongoTarget {
 
     fn writer(&self, lane: u16) -> Fut<'_, Box<dyn Writer>> {
         Box::pin(async move {
-            let turn = self.turn(&self.endpoint.client().await?);
+            let turn = self.turn(&self.endpoint.client().await?).await?;
             let writer = LaneWriter::open(turn, lane, self.knowledge.clone()).await?;
             Ok(Box::new(writer) as Box<dyn Writer>)
         })

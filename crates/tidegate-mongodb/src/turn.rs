@@ -22,26 +22,27 @@ pub(crate) struct Turn {
     /// Of the deployment that the link writes to.
     pub(crate) client: Client,
     pub(crate) instance: InstanceName,
-    /// What the link's state has as long as nobody else's turn has come.
-    pub(crate) token: Option<ObjectId>,
+    /// What the link's state has as long as nobody else's turn has come: one of these, whichever was written.
+    pub(crate) tokens: Vec<ObjectId>,
 }
 
 impl Turn {
-    pub(crate) fn new(client: Client, instance: InstanceName, token: Option<ObjectId>) -> Self {
-        Self { client, instance, token }
+    pub(crate) fn new(client: Client, instance: InstanceName, tokens: Vec<ObjectId>) -> Self {
+        Self { client, instance, tokens }
     }
 
     /// Whoever's it is: for operations beside the runs, which end when a run begins.
     pub(crate) async fn current(client: &Client, instance: &InstanceName) -> Result<Self> {
         let token = state::turn(client, instance).await?;
-        Ok(Self::new(client.clone(), instance.clone(), token))
+        Ok(Self::new(client.clone(), instance.clone(), token.into_iter().collect()))
     }
 
     pub(crate) async fn demand(&self) -> Result<()> {
-        if state::turn(&self.client, &self.instance).await? == self.token {
-            return Ok(());
-        }
-        Err(lost(&self.instance))
+        let is_ours = match state::turn(&self.client, &self.instance).await? {
+            Some(token) => self.tokens.contains(&token),
+            None => self.tokens.is_empty(),
+        };
+        if is_ours { Ok(()) } else { Err(lost(&self.instance)) }
     }
 
     /// Runs a command that changes definitions in `client`'s deployment, the link's target or its source. `only`: the

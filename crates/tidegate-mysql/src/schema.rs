@@ -20,6 +20,7 @@ use crate::journal::{self, Before, Touched};
 use crate::session::{self, Marker, run};
 use crate::source::selects;
 use crate::state::{self, MadeFor};
+use crate::target::gone;
 use crate::writer::LaneWriter;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -142,14 +143,6 @@ pub(crate) async fn carry_out(
     }
     if mode == Mode::Overlap {
         refuse_copied(writer, &change).await?;
-        if concerns_the_gone(writer, &change) {
-            tracing::info!(
-                statement = excerpt(&change.statement),
-                "a schema change is left out: its tables were gone before they were copied"
-            );
-            writer.settle(checkpoint, "DO 0").await?;
-            return Ok(());
-        }
     }
     let (mut conn, _) = session::open(&writer.endpoint, &Marker::new(writer.instance.clone())).await?;
     session::claim_definitions(&mut conn, &writer.instance).await?;
@@ -371,23 +364,12 @@ async fn refuse_copied(writer: &mut LaneWriter, change: &Change) -> Result<()> {
     }
 }
 
-/// Whether all that the change is about was gone before the copy came to it.
-fn concerns_the_gone(writer: &LaneWriter, change: &Change) -> bool {
+/// Whether something that the change names was gone before the copy came to it. What it makes itself is not there either.
+fn names_the_gone(writer: &LaneWriter, change: &Change) -> bool {
     let known = writer.knowledge.current();
     let selection = &writer.knowledge.selection;
-    let mut about = change.named().filter(|name| !change.makes.contains(name)).peekable();
-    let was_gone = |name: TableName| known.was_gone(&name, &selection.map(&name.database, &name.table));
-    let is_of_tables = matches!(
-        change.scanned.kind,
-        Kind::CreateTable { .. }
-            | Kind::AlterTable
-            | Kind::DropTable { .. }
-            | Kind::RenameTable
-            | Kind::TruncateTable
-            | Kind::CreateIndex
-            | Kind::DropIndex
-    );
-    is_of_tables && about.peek().is_some() && about.all(was_gone)
+    let mut named = change.named().filter(|name| !change.makes.contains(name));
+    named.any(|name| known.was_gone(&name, &selection.map(&name.database, &name.table)))
 }
 
 async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, may_be_there: bool) -> Result<()> {
@@ -426,6 +408,9 @@ async fn execute(writer: &LaneWriter, conn: &mut Conn, change: &Change, may_be_t
             let error = understand(error);
             if error.retry() == Retry::Auto {
                 return Err(error);
+            }
+            if names_the_gone(writer, change) {
+                return Err(gone(&format!("what {} is about", excerpt(&change.statement))));
             }
             let what = format!("{}: {}", excerpt(&change.statement), error.message());
             return Err(Error::new(Code::SchemaChangeFailed, what));

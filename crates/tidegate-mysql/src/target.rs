@@ -367,6 +367,11 @@ fn is_empty(has_rows: Result<bool>) -> Result<bool> {
     }
 }
 
+/// The log has something of it, and the copy has not.
+pub(crate) fn gone(what: &str) -> Error {
+    Error::new(Code::SchemaChangedWhileCopying, format!("{what} was gone before it was copied"))
+}
+
 /// Whether a source table takes part and what is known of its counterpart.
 pub(crate) fn counterpart(
     knowledge: &Knowledge,
@@ -380,7 +385,9 @@ pub(crate) fn counterpart(
     let name = knowledge.selection.map(database, table);
     match known.tables.get(&name) {
         Some(info) => Ok(Some(info.clone())),
-        None if known.was_gone(&TableName::new(database, table), &name) => Ok(None),
+        None if known.was_gone(&TableName::new(database, table), &name) => {
+            Err(gone(&format!("{database}.{table}")))
+        }
         None => Err(Error::new(Code::MissingTable, format!("{name} is not in the target"))),
     }
 }

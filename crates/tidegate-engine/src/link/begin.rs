@@ -11,12 +11,11 @@ impl Link {
     /// Begins with a copy, and with what the source's log has from now on.
     pub(super) async fn begin(&self) -> Result<LinkState> {
         let start = self.source.position().await.map_err(at_source)?;
-        if self.source.tables(&self.selection).await?.is_empty() {
+        if self.source.tables(&self.selection).await.map_err(at_source)?.is_empty() {
             return Err(Error::new(Code::NothingSelected, self.selection.fingerprint()));
         }
         let state = first_state(self.source.as_ref(), &self.selection, Phase::Copying, start).await?;
-        // An earlier run may have died at it.
-        self.when_free(|| self.target.begin(&state)).await?;
+        self.target.begin(&state).await.map_err(at_target)?;
         Ok(state)
     }
 }

@@ -16,6 +16,7 @@ use crate::connect::understand;
 use crate::definitions::server::{self, Refused};
 use crate::entry::{Op, entries};
 use crate::journal::{self, Before};
+use crate::knowledge::gone;
 use crate::turn::Turn;
 use crate::{put_off, state};
 use bson::{Bson, Document, doc};
@@ -168,13 +169,10 @@ async fn carry_out(place: Place<'_>, setting: Setting<'_>, change: &Change) -> R
     }
     let name = place.selection.map(&change.name.database, &change.name.table);
     let existing = server::existing(&place.turn.client, std::slice::from_ref(&name)).await?;
-    let needs_it = !matches!(change.kind, Kind::Create | Kind::Shard);
+    // What is made or dropped needs not be there.
+    let needs_it = matches!(change.kind, Kind::Rename | Kind::CreateIndexes | Kind::Modify);
     if setting.overlap && needs_it && !existing.contains_key(&name) && was_gone(place, &change.name).await? {
-        tracing::info!(
-            change = change.text(),
-            "a change of definitions is left out: its collection was gone before it was copied"
-        );
-        return Ok(());
+        return Err(gone(&change.name));
     }
     let existing = existing.get(&name);
     let collated = existing.is_some_and(Collection::has_collation);

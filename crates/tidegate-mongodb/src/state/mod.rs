@@ -95,19 +95,19 @@ pub(crate) async fn turn(client: &Client, instance: &InstanceName) -> Result<Opt
 }
 
 /// Marks the link as one that is being forgotten: from now on there is no way but to go on with that.
-/// `before` is whose turn it was, where that is known.
+/// `before`: whose turn it may be, where that is known. Nothing to forget is in order too.
 pub(crate) async fn begin_reset(
     client: &Client,
     instance: &InstanceName,
-    before: Option<ObjectId>,
+    before: &[ObjectId],
     turn: ObjectId,
 ) -> Result<()> {
     let change = doc! { "$set": { "resetting": true, TURN: turn } };
     let mut filter = doc! { "_id": id_of(instance) };
-    if let Some(before) = before {
-        filter.insert(TURN, before);
+    if !before.is_empty() {
+        filter.insert(TURN, doc! { "$in": before });
     }
-    if update(client, "link", filter, change, false).await? == 0 && before.is_some() {
+    if update(client, "link", filter, change, false).await? == 0 && link(client, instance).await?.is_some() {
         return Err(crate::turn::lost(instance));
     }
     Ok(())

@@ -73,13 +73,13 @@ pub(crate) async fn begin(
     session.commit().await
 }
 
-/// Forgets the link, as long as it is this turn, where one is given.
-pub(crate) async fn forget(client: &Client, instance: &InstanceName, turn: Option<ObjectId>) -> Result<()> {
+/// Forgets the link, as long as it is one of these turns, where any is given.
+pub(crate) async fn forget(client: &Client, instance: &InstanceName, turns: &[ObjectId]) -> Result<()> {
     let mut session = WriteSession::open(client, instance, "forget".to_owned()).await?;
     session.begin().await?;
-    if let Some(turn) = turn {
-        let link = doc! { "_id": id_of(instance), TURN: turn };
-        if session.control(&delete_command("link", link)).await? == 0 {
+    if !turns.is_empty() {
+        let others = doc! { "_id": id_of(instance), TURN: { "$nin": turns } };
+        if !session.find_control("link", others).await?.is_empty() {
             session.abort().await;
             return Err(crate::turn::lost(instance));
         }

@@ -31,7 +31,7 @@ fn collections_that_were_gone_before_they_were_copied() {
     source.run(DATABASE, &doc! { "drop": "other" });
     source.run(DATABASE, &doc! { "drop": "dropped" });
     link.catch_up();
-    assert_same(&pair, DATABASE, "what was gone is left out");
+    assert_same(&pair, DATABASE, "the copy began anew");
     for collection in ["stays", "dropped"] {
         source.insert(DATABASE, collection, &[doc! { "_id": 7 }]);
     }

@@ -32,7 +32,7 @@ fn tables_that_were_gone_before_they_were_copied(flavour: Flavour) {
         ),
     );
     link.catch_up();
-    assert_same(&pair, "gone", "what was gone is left out");
+    assert_same(&pair, "gone", "the copy began anew");
     sql(
         &pair.source,
         "USE gone; INSERT INTO stays VALUES (7, 7); CREATE TABLE dropped (id INT PRIMARY KEY); INSERT INTO dropped VALUES (7)",
