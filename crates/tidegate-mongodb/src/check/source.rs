@@ -106,7 +106,7 @@ pub(crate) struct OplogWindow {
 
 impl OplogWindow {
     fn of(goes_back: Duration, size: u64, largest: u64) -> Self {
-        let times = if size == 0 { 1 } else { (largest / size).max(1) };
+        let times = largest.checked_div(size).unwrap_or(1).max(1);
         let keeps = goes_back.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX));
         Self { goes_back, keeps, largest }
     }
