@@ -36,7 +36,7 @@ pub(crate) struct Knowledge {
 }
 
 /// One state of the knowledge.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Known {
     /// Counts up with every change, so that what was derived from it can be thrown away.
     pub(crate) generation: u64,
@@ -77,6 +77,14 @@ impl Known {
 impl Knowledge {
     pub(crate) fn current(&self) -> Arc<Known> {
         self.inner.read().expect("no holder panics").clone()
+    }
+
+    /// Everything of the overlap is applied. The definitions are what they were.
+    fn end_overlap(&self) {
+        self.overlaps.store(false, Ordering::Relaxed);
+        let mut inner = self.inner.write().expect("no holder panics");
+        let known = Known { generation: inner.generation + 1, with_copy: None, ..Known::clone(&inner) };
+        *inner = Arc::new(known);
     }
 
     /// Reads the definitions of all selected tables anew.
@@ -121,13 +129,6 @@ impl MysqlTarget {
         let mut conn = self.endpoint.connect(&question_setup()).await?;
         let server = Server::of(&mut conn).await?;
         Ok((conn, server))
-    }
-
-    /// Reads the definitions for the overlap of the log with the copy, or for what comes after it.
-    async fn learn_anew(&self, overlaps: bool) -> Result<()> {
-        self.knowledge.overlaps.store(overlaps, Ordering::Relaxed);
-        let (mut conn, _) = self.question().await?;
-        self.knowledge.renew(&mut conn, &self.instance).await
     }
 
     /// A session that writes, but speaks UTF-8.
@@ -334,11 +335,16 @@ impl Target for MysqlTarget {
 
     fn settle(&self) -> Fut<'_, ()> {
         // Every constraint is there from the beginning: what stands in an overlap's way is overwritten.
-        Box::pin(self.learn_anew(false))
+        self.knowledge.end_overlap();
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn learn<'a>(&'a self, _selection: &'a Selection) -> Fut<'a, ()> {
-        Box::pin(self.learn_anew(true))
+        Box::pin(async {
+            self.knowledge.overlaps.store(true, Ordering::Relaxed);
+            let (mut conn, _) = self.question().await?;
+            self.knowledge.renew(&mut conn, &self.instance).await
+        })
     }
 
     fn loader<'a>(&'a self, table: &'a Table, _selection: &'a Selection) -> Fut<'a, Box<dyn Loader>> {

@@ -16,7 +16,7 @@ use crate::connect::understand;
 use crate::definitions::server::{self, Refused};
 use crate::entry::{Op, entries};
 use crate::journal::{self, Before};
-use crate::knowledge::gone;
+use crate::knowledge::{Knowledge, gone};
 use crate::turn::Turn;
 use crate::{put_off, state};
 use bson::{Bson, Document, doc};
@@ -27,7 +27,13 @@ use tidegate_model::{Code, Error, Mode, Result, Retry, Selection, TableName, Tra
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) turn: &'a Turn,
-    pub(crate) selection: &'a Selection,
+    pub(crate) knowledge: &'a Knowledge,
+}
+
+impl<'a> Place<'a> {
+    fn selection(self) -> &'a Selection {
+        &self.knowledge.selection
+    }
 }
 
 /// The changes of a transaction that the link carries out, as a person reads them; `None` if there is nothing to decide:
@@ -49,7 +55,7 @@ pub(crate) async fn run_definitions(
     transaction: Transaction<'_>,
     mode: Mode,
 ) -> Result<Option<Document>> {
-    let changes = read(&transaction, place.selection)?;
+    let changes = read(&transaction, place.selection())?;
     if changes.is_empty() {
         return Ok(None);
     }
@@ -59,11 +65,11 @@ pub(crate) async fn run_definitions(
     let (client, instance) = (&place.turn.client, &place.turn.instance);
     place.turn.demand().await?;
     let text = changes.iter().map(Change::text).collect::<Vec<_>>().join("; ");
-    let names = touched(&changes, place.selection);
+    let names = touched(&changes, place.selection());
     let before = journal::begin(client, instance, transaction.seq.0, &text, &names).await?;
     if before != Before::Done {
         let setting = Setting {
-            selection: place.selection,
+            selection: place.selection(),
             instance,
             overlap: mode == Mode::Overlap,
             again: before == Before::Ran,
@@ -143,12 +149,6 @@ async fn refuse_copied(place: Place<'_>, changes: &[Change]) -> Result<()> {
     Ok(())
 }
 
-/// Whether the link has neither copied the collection nor made it.
-async fn was_gone(place: Place<'_>, source: &TableName) -> Result<bool> {
-    let copied = state::read_copied(&place.turn.client, &place.turn.instance).await?;
-    Ok(!copied.iter().any(|one| one.table == *source && one.is_begun()))
-}
-
 async fn is_sharded(client: &Client) -> Result<bool> {
     let answer = client.database("admin").run_command(doc! { "hello": 1 }).await.map_err(understand)?;
     Ok(answer.get("msg").and_then(Bson::as_str) == Some("isdbgrid"))
@@ -167,11 +167,11 @@ async fn carry_out(place: Place<'_>, setting: Setting<'_>, change: &Change) -> R
     if let Wanted::Refused(why) = change.wanted {
         return Err(failed(why));
     }
-    let name = place.selection.map(&change.name.database, &change.name.table);
+    let name = place.selection().map(&change.name.database, &change.name.table);
     let existing = server::existing(&place.turn.client, std::slice::from_ref(&name)).await?;
     // What is made or dropped needs not be there.
     let needs_it = matches!(change.kind, Kind::Rename | Kind::CreateIndexes | Kind::Modify);
-    if setting.overlap && needs_it && !existing.contains_key(&name) && was_gone(place, &change.name).await? {
+    if needs_it && !existing.contains_key(&name) && place.knowledge.current().was_gone(&change.name, &name) {
         return Err(gone(&change.name));
     }
     let existing = existing.get(&name);

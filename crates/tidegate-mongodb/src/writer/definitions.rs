@@ -40,7 +40,7 @@ impl LaneWriter {
     }
 
     fn place(&self) -> schema::Place<'_> {
-        schema::Place { turn: &self.turn, selection: &self.knowledge.selection }
+        schema::Place { turn: &self.turn, knowledge: &self.knowledge }
     }
 
     /// Leaving out what makes a collection must not lose the documents that the same transaction writes to it.
